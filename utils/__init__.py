@@ -1,0 +1,1 @@
+"""The core: audio in, emotion out. Knows no web and no terminal."""
