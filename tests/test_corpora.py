@@ -175,9 +175,7 @@ def test_files_that_people_drop_in_are_read_too(file: str, expected: Placed) -> 
     assert parse_placed(Path("data", file)) == expected
 
 
-@given(
-    name=st.text(min_size=1).filter(lambda name: "__" not in name and "/" not in name and "\0" not in name)
-)
+@given(name=st.text(min_size=1).filter(lambda name: "__" not in name and "/" not in name and "\0" not in name))
 def test_no_other_name_claims_a_speaker(name: str) -> None:
     own = parse_placed(Path("data", "fear", f"x{name}.wav"))
     assert own == Placed("fear", "own", None, f"x{name}", None)
@@ -185,18 +183,14 @@ def test_no_other_name_claims_a_speaker(name: str) -> None:
 
 @pytest.mark.parametrize("folder", ["cheerful", "Happy", "data"])
 def test_a_folder_that_is_no_emotion_is_refused(folder: str) -> None:
-    with pytest.raises(
-        DataError, match=f"'{folder}' is not an emotion: name the folder one of neutral, calm"
-    ):
+    with pytest.raises(DataError, match=f"'{folder}' is not an emotion: name the folder one of neutral, calm"):
         parse_placed(Path(folder, "a.wav"))
 
 
 # --- Placing
 
 
-def test_files_are_linked_to_their_places_and_a_second_run_changes_nothing(
-    tmp_path: Path, data: Path
-) -> None:
+def test_files_are_linked_to_their_places_and_a_second_run_changes_nothing(tmp_path: Path, data: Path) -> None:
     source = tmp_path / "AudioWAV"
     angry = write_wav(source / "1001_DFA_ANG_XX.wav")
     write_wav(source / "1002_DFA_SAD_HI.wav")
@@ -242,9 +236,7 @@ def test_an_interrupted_copy_leaves_nothing_and_the_next_run_completes_it(
             place([NEMO], [tmp_path / "nEMO"], data)
     assert snapshot(data) == {}
     if isinstance(caught.value, DataError):
-        assert str(caught.value).startswith(
-            f"Placing recordings into {data} failed (No space left on device)"
-        )
+        assert str(caught.value).startswith(f"Placing recordings into {data} failed (No space left on device)")
     assert place([NEMO], [tmp_path / "nEMO"], data).placed == 1
     assert list(snapshot(data).values()) == [original.read_bytes()]
 
@@ -261,9 +253,7 @@ def test_what_a_killed_run_left_half_copied_is_replaced(tmp_path: Path, data: Pa
 def test_a_data_folder_that_cant_be_made_is_one_sentence(tmp_path: Path, data: Path) -> None:
     write_wav(tmp_path / "nEMO" / "WR0_fear_1.wav")
     data.write_text("a file where a folder should be")
-    with pytest.raises(
-        DataError, match=r"^Placing recordings into \S+ failed \(Not a directory\): make room"
-    ):
+    with pytest.raises(DataError, match=r"^Placing recordings into \S+ failed \(Not a directory\): make room"):
         place([NEMO], [tmp_path / "nEMO"], data)
 
 
@@ -357,9 +347,7 @@ def test_another_file_in_its_place_is_kept_and_named(tmp_path: Path, data: Path)
     mine = write_wav(data / "fear" / "nemo__WR0__WR0_fear_1.wav", seconds=0.5)
     before = snapshot(data)
     report = place([NEMO], [tmp_path / "nEMO"], data)
-    assert list(report.left_out.values()) == [
-        f"another file is already at {mine}; delete that one to place this"
-    ]
+    assert list(report.left_out.values()) == [f"another file is already at {mine}; delete that one to place this"]
     assert snapshot(data) == before
     assert sum(report.counts["nemo"].values()) == 0
 
@@ -412,9 +400,7 @@ def test_a_folder_that_cant_be_read_is_one_sentence(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(
-        DataError, match=r"nEMO can't be read \(Permission denied\): see to its permissions\."
-    ):
+    with pytest.raises(DataError, match=r"nEMO can't be read \(Permission denied\): see to its permissions\."):
         place([NEMO], [source], data)
 
 

@@ -24,6 +24,8 @@ LAYERS = (
     "evaluation",
     "model_bundle",
     "predictor",
+    "model_card",
+    "training",
     "transcription",
     "store_schema",
     "migrations",
@@ -40,7 +42,7 @@ TRAINING_MODULES = {
     "utils/dataset_loader.py",
     "utils/networks.py",
     "utils/evaluation.py",
-    "utils/model_bundle.py",
+    "utils/training.py",
 }
 
 SERVING_DOORS = ("web_app.py", "app.py")
@@ -169,9 +171,7 @@ def reached_from(start: Path) -> set[Path]:
             names = found.name.split(".")
             for length in range(1, len(names) + 1):
                 base = REPOSITORY.joinpath(*names[:length])
-                waiting += [
-                    file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()
-                ]
+                waiting += [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
     return reached
 
 
@@ -184,9 +184,7 @@ def test_the_program_keeps_the_rules() -> None:
 
 def test_every_module_of_the_core_has_a_place() -> None:
     modules = {
-        Path(path.relative_to(REPOSITORY / "utils").parts[0]).stem
-        for path in program()
-        if "utils" in path.parts
+        Path(path.relative_to(REPOSITORY / "utils").parts[0]).stem for path in program() if "utils" in path.parts
     }
     assert modules - {"__init__"} <= set(LAYERS), "give it a place in LAYERS"
 
@@ -206,17 +204,13 @@ def test_no_file_that_serves_needs_a_training_library_to_be_imported(door: str) 
 
 def test_importing_the_core_that_serves_loads_no_training_library() -> None:
     serving = [
-        name
-        for name in ("predictor", "transcription", "clip_store")
-        if (REPOSITORY / "utils" / f"{name}.py").is_file()
+        name for name in ("predictor", "transcription", "clip_store") if (REPOSITORY / "utils" / f"{name}.py").is_file()
     ]
     script = (
         f"import sys, {', '.join(f'utils.{name}' for name in serving)}\n"
         f"print(sorted({TRAINING_LIBRARIES!r} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.decoding import SAMPLE_RATE
-
-Samples = NDArray[np.float32]
+from utils.decoding import SAMPLE_RATE, Samples
 
 CLIP_SECONDS = 3
 CLIP_SAMPLES = CLIP_SECONDS * SAMPLE_RATE  # 48,000 samples in a clip

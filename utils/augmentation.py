@@ -11,8 +11,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from utils.audio_preprocessing import Samples
-from utils.decoding import SAMPLE_RATE
+from utils.decoding import SAMPLE_RATE, Samples
 
 Augmentation = Callable[[Samples, np.random.Generator], Samples]
 

@@ -306,9 +306,7 @@ def _walk(source: Path, data: Path) -> Iterator[Path]:
     """Files under `source` in a fixed order, without hidden ones, macOS's twins and `data` itself."""
 
     def refuse(error: OSError) -> None:
-        raise DataError(
-            f"{error.filename} can't be read ({error.strerror}): see to its permissions."
-        ) from error
+        raise DataError(f"{error.filename} can't be read ({error.strerror}): see to its permissions.") from error
 
     for folder, folders, names in os.walk(source, onerror=refuse):
         folders[:] = sorted(
@@ -357,7 +355,4 @@ def _put(source: Path, target: Path) -> None:
 def _count(corpora: Sequence[Corpus], recordings: Iterable[Placed]) -> dict[str, dict[str, int]]:
     """How many recordings each corpus has of each emotion, zeros included."""
     counted = Counter((recording.corpus, recording.emotion) for recording in recordings)
-    return {
-        corpus.name: {emotion: counted[corpus.name, emotion] for emotion in ALL_EMOTIONS}
-        for corpus in corpora
-    }
+    return {corpus.name: {emotion: counted[corpus.name, emotion] for emotion in ALL_EMOTIONS} for corpus in corpora}

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,11 @@ from utils.audio_preprocessing import (
     CLIP_SAMPLES,
     FRAME_HOP,
     N_FFT,
-    Samples,
     level,
     pitch,
     power_spectra,
 )
-from utils.decoding import SAMPLE_RATE
+from utils.decoding import SAMPLE_RATE, Samples
 
 _FREQUENCIES = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE).astype(np.float32)  # 513 bins, 15.6 Hz apart
 SCALARS = (
@@ -129,7 +129,7 @@ def _octaves(bands: int) -> tuple[slice, ...]:
     edges = np.concatenate([[0], 200 * 2.0 ** np.arange(bands), [SAMPLE_RATE / 2]])
     bins = np.searchsorted(_FREQUENCIES, np.minimum(edges, SAMPLE_RATE / 2))
     bins[-1] = len(_FREQUENCIES)
-    return tuple(slice(low, high) for low, high in zip(bins[:-1], bins[1:], strict=True))
+    return tuple(slice(low, high) for low, high in pairwise(bins))
 
 
 def _contrast(power: Samples, bands: int) -> Samples:
@@ -170,7 +170,9 @@ def _scalars(clip: Samples, power: Samples, mel: Samples, settings: FeatureSetti
     total = power.sum(axis=1) + 1e-7
     centroid = power @ _FREQUENCIES / total
     spread = np.sqrt(np.maximum(power @ _FREQUENCIES**2 / total - centroid**2, 0))
-    rolloff = _FREQUENCIES[(np.cumsum(power, axis=1) < 0.85 * total[:, None]).sum(axis=1).clip(max=len(_FREQUENCIES) - 1)]
+    rolloff = _FREQUENCIES[
+        (np.cumsum(power, axis=1) < 0.85 * total[:, None]).sum(axis=1).clip(max=len(_FREQUENCIES) - 1)
+    ]
     flatness = np.exp(np.log(power + 1e-9).mean(axis=1)) / (power.mean(axis=1) + 1e-9)
     flux = np.maximum(np.diff(mel, axis=0, prepend=mel[:1]), 0).mean(axis=1)
     below, above = power[:, _FREQUENCIES < 1000].sum(axis=1), power[:, _FREQUENCIES >= 1000].sum(axis=1)
@@ -196,5 +198,8 @@ def _zero_crossings(clip: Samples, settings: FeatureSettings) -> Samples:
     """Share of samples at which the sign changes, in each hop around a frame's centre; (frames,)."""
     crossings = np.concatenate([[0], np.cumsum(np.diff(np.signbit(clip)))])
     centres = np.arange(settings.frames) * settings.hop
-    first, last = np.maximum(centres - settings.hop, 0), np.minimum(centres + settings.hop, len(crossings) - 1)
+    first, last = (
+        np.maximum(centres - settings.hop, 0),
+        np.minimum(centres + settings.hop, len(crossings) - 1),
+    )
     return ((crossings[last] - crossings[np.minimum(first, last)]) / (2 * settings.hop)).astype(np.float32)
