@@ -117,9 +117,9 @@ def answer_threshold(probabilities: Floats, truth: Integers, *, right: float = 0
     hit = (probabilities.argmax(axis=1) == truth)[order]
     share = np.cumsum(hit) / np.arange(1, len(hit) + 1)
     enough = np.flatnonzero(share >= right)
-    least = max(1, len(hit) // 10)
-    last = enough[-1] if len(enough) and enough[-1] >= least else least + int(np.argmax(share[least:])) - 1
-    return float(confidence[max(last, 0)])
+    first = max(0, len(hit) // 10 - 1)  # the last answer of the tenth that is given in any case
+    last = enough[-1] if len(enough) and enough[-1] >= first else first + int(np.argmax(share[first:]))
+    return float(confidence[last])
 
 
 def plot_confusion(report: Report, title: str, path: Path) -> None:
