@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class Features:
 
 
 def scan(data: Path, labels: Sequence[str], corpora: Iterable[str] | None = None) -> list[Recording]:
-    """Every recording in data/ whose emotion counts in `labels`, sorted by path.
+    """Every recording in data/ whose emotion counts in `labels`, by emotion and name.
 
     Args:
         data: folder with one folder for each emotion.
@@ -151,11 +152,12 @@ def load_features(
         progress: called with (done, all) now and then.
 
     Raises:
-        DataError: not one of the recordings could be judged.
+        DataError: not one of the recordings could be judged, or the cache can't be written.
     """
     from joblib import Parallel, delayed
 
-    cache.mkdir(parents=True, exist_ok=True)
+    with _cache_failures_named(cache):
+        cache.mkdir(parents=True, exist_ok=True)
     key = _key(settings, variant)
     shape = (settings.frames, settings.count)
     arrays = np.empty((len(recordings), *shape), dtype=np.float16)
@@ -193,11 +195,15 @@ def _chunk(
 
 def _cached(path: Path, settings: FeatureSettings, variant: int, key: bytes, cache: Path) -> NDArray[np.float16] | str:
     """Features of one file, or the sentence that says why there are none."""
-    digest = hashlib.sha256(key + path.read_bytes()).hexdigest()
+    try:
+        digest = hashlib.sha256(key + path.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"it can't be read ({error.strerror})"
     entry = cache / digest[:2] / f"{digest[2:]}.npy"
     try:
-        return np.load(entry)
-    except (OSError, ValueError, EOFError):
+        with open(entry, "rb") as file:
+            return np.lib.format.read_array(file)
+    except (OSError, ValueError):
         pass  # not there, or cut off by a full disk: made again
     try:
         result = _features(path, settings, variant, int(digest[:8], 16))
@@ -205,12 +211,24 @@ def _cached(path: Path, settings: FeatureSettings, variant: int, key: bytes, cac
         return str(error)
     if isinstance(result, str):
         return result
-    entry.parent.mkdir(exist_ok=True)
-    partial = entry.with_suffix(f".{os.getpid()}.part")
-    with open(partial, "wb") as file:
-        np.save(file, result)
-    partial.replace(entry)
+    with _cache_failures_named(cache):
+        entry.parent.mkdir(exist_ok=True)
+        partial = entry.with_suffix(f".{os.getpid()}.part")
+        with open(partial, "wb") as file:
+            np.save(file, result)
+        partial.replace(entry)
     return result
+
+
+@contextmanager
+def _cache_failures_named(cache: Path) -> Iterator[None]:
+    """Turns what the disk refuses into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"Features can't be kept in {cache} ({error.strerror}): make room, or name another folder with --cache."
+        ) from error
 
 
 def _features(path: Path, settings: FeatureSettings, variant: int, seed: int) -> NDArray[np.float16] | str:

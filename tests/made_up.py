@@ -1,0 +1,75 @@
+"""Made-up data/ folders and bundles, small enough for every test to have its own."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.voices import speak
+from utils.decoding import encode_wav
+from utils.emotions import DEFAULT_LABELS
+from utils.features import FeatureSettings
+from utils.model_bundle import ONNX, seal
+
+MANNERS = {
+    "neutral": {"pitch": 110.0, "liveliness": 0.1, "tempo": 4.0},
+    "happy": {"pitch": 190.0, "liveliness": 0.6, "tempo": 5.0},
+    "sad": {"pitch": 95.0, "liveliness": 0.15, "tempo": 2.5},
+    "angry": {"pitch": 170.0, "liveliness": 0.3, "tempo": 6.0},
+    "fear": {"pitch": 250.0, "liveliness": 0.2, "tempo": 6.0},
+    "surprise": {"pitch": 230.0, "liveliness": 0.9, "tempo": 3.5},
+}
+"""How made-up people speak when they feel something."""
+
+
+def fill(data: Path, speakers: Iterable[str], *, takes: int = 1, seconds: float = 1.5) -> None:
+    """`takes` recordings of each default emotion by each speaker ("AB0"), named as if they were nEMO's."""
+    codes = {"happy": "happiness", "sad": "sadness", "angry": "anger", "surprise": "surprised"}
+    for number, speaker in enumerate(speakers):
+        for emotion, manner in MANNERS.items():
+            (data / emotion).mkdir(parents=True, exist_ok=True)
+            for take in range(takes):
+                seed = 1000 * number + 10 * take + DEFAULT_LABELS.index(emotion)
+                samples = speak(seconds, seed=seed, tract=0.9 + 0.05 * (number % 5), **manner)
+                name = f"nemo__{speaker}__{speaker}_{codes.get(emotion, emotion)}_{take + 1}.wav"
+                (data / emotion / name).write_bytes(encode_wav(samples))
+
+
+def tiny_onnx(labels: Sequence[str] = DEFAULT_LABELS, seed: int = 0) -> bytes:
+    """A network of the served kind, (clips, 174, 120) -> (clips, labels): the mean frame through one layer."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(0, 0.01, (120, len(labels))).astype(np.float32)
+    axes = np.array([1], dtype=np.int64)
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["raw_features"], ["mean"], axes=axes.tolist(), keepdims=0),
+            helper.make_node("MatMul", ["mean", "weights"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("raw_features", TensorProto.FLOAT, ["clips", 174, 120])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["clips", len(labels)])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return model.SerializeToString()
+
+
+def tiny_bundle(
+    folder: Path, labels: Sequence[str] = DEFAULT_LABELS, *, uncertain_below: float = 0.0, onnx: bytes | None = None
+) -> Path:
+    """A sealed bundle around `tiny_onnx`, or around other bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ONNX).write_bytes(tiny_onnx(labels) if onnx is None else onnx)
+    (folder / "README.md").write_text("A made-up model card.\n")
+    manifest: dict[str, object] = {
+        "system": "made-up",
+        "labels": list(labels),
+        "features": FeatureSettings().as_dict(),
+        "uncertain_below": uncertain_below,
+        "metrics": {"uar": 0.5},
+    }
+    seal(folder, manifest)
+    return folder
