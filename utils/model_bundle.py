@@ -57,19 +57,22 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleError(f"The trained model can't be read: {_ADVICE}.") from error
     if not isinstance(manifest, dict) or manifest.get("digest") != _digest(manifest):
         raise BundleError(f"{MANIFEST} was changed after training: {_ADVICE}.")
-    if manifest["format"] != FORMAT:
-        raise BundleError(f"{MANIFEST} has format {manifest['format']}, this program reads {FORMAT}: {_ADVICE}.")
-    if hashlib.sha256(onnx).hexdigest() != manifest["files"].get(ONNX):
-        raise BundleError(f"{ONNX} was changed after training: {_ADVICE}.")
-    return Bundle(
-        system=manifest["system"],
-        version=manifest["digest"][:12],
-        labels=tuple(manifest["labels"]),
-        settings=FeatureSettings(**manifest["features"]),
-        uncertain_below=manifest["uncertain_below"],
-        metrics=manifest["metrics"],
-        onnx=onnx,
-    )
+    if manifest.get("format") != FORMAT:
+        raise BundleError(f"{MANIFEST} is not of format {FORMAT}, which this program reads: {_ADVICE}.")
+    try:
+        if hashlib.sha256(onnx).hexdigest() != manifest["files"].get(ONNX):
+            raise BundleError(f"{ONNX} was changed after training: {_ADVICE}.")
+        return Bundle(
+            system=manifest["system"],
+            version=manifest["digest"][:12],
+            labels=tuple(manifest["labels"]),
+            settings=FeatureSettings(**manifest["features"]),
+            uncertain_below=manifest["uncertain_below"],
+            metrics=manifest["metrics"],
+            onnx=onnx,
+        )
+    except (KeyError, TypeError) as error:  # sealed by other code
+        raise BundleError(f"{MANIFEST} was written by another version of this program: {_ADVICE}.") from error
 
 
 def verify_files(folder: Path) -> None:

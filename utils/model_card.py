@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from utils.corpora import CORPORA
 from utils.dataset_loader import Recording, Split
-from utils.errors import AudioError
+from utils.errors import AudioError, DataError
 from utils.evaluation import Report, bootstrap_interval, evaluate
 from utils.networks import System
 from utils.predictor import Predictor
@@ -59,7 +59,7 @@ def measure(
     """Hears every recording, as a person's file would be heard, and compares.
 
     Raises:
-        ValueError: none of them could be judged.
+        DataError: none of them could be judged.
     """
     probabilities, kept, certain = [], [], []
     for done, recording in enumerate(recordings, 1):
@@ -73,6 +73,8 @@ def measure(
         probabilities.append([prediction.probabilities[label] for label in predictor.labels])
         certain.append(prediction.status == "ok")
         kept.append(recording)
+    if not kept:
+        raise DataError("No speech was found in the recordings of the test speakers: check that they can be heard.")
     matrix = np.array(probabilities)
     truth = np.array([predictor.labels.index(recording.label) for recording in kept])
     corpora = np.array([recording.placed.corpus for recording in kept])
