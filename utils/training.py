@@ -5,7 +5,8 @@ Everything a run needs to go on after an interruption lies in its run folder; a 
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from utils.networks import System, combine, with_scaler
 
 BATCH = 64
 BEST = "best.weights.h5"
+HISTORY = "history.json"
 Epoch = dict[str, float]
 
 
@@ -84,22 +86,39 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typ
 
 
 class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
-    """Adds `val_uar` to an epoch's logs, keeps the history on disk, and tells who watches."""
+    """Adds `val_uar` to an epoch's logs, keeps the best weights and the history in `place`, and tells who watches.
+
+    Both files are replaced in one step: whenever a run is killed or interrupted, they are whole.
+    """
 
     def __init__(
-        self, clips: Clips, scaler: StandardScaler, history: Path, watch: Callable[[Epoch], None] | None
+        self, clips: Clips, scaler: StandardScaler, place: Path, watch: Callable[[Epoch], None] | None
     ) -> None:
         super().__init__()
         self._features = normalize(clips.variants[0], scaler)
-        self._truth, self._history, self._watch = clips.truth, history, watch
+        self._truth, self._place, self._watch = clips.truth, place, watch
 
     def on_epoch_end(self, epoch: int, logs: Epoch) -> None:
         heard = self.model.predict(self._features, batch_size=256, verbose=0).argmax(axis=1)
         logs["val_uar"] = unweighted_average_recall(self._truth, heard)
-        epochs = [*_read_history(self._history)[:epoch], {key: float(value) for key, value in logs.items()}]
-        self._history.write_text(json.dumps(epochs))
+        before = _read_history(self._place / HISTORY)[:epoch]
+        if logs["val_uar"] > max((past["val_uar"] for past in before), default=-1.0):
+            self.model.save_weights(self._place / f"new.{BEST}")
+            (self._place / f"new.{BEST}").replace(self._place / BEST)
+        epochs = [*before, {key: float(value) for key, value in logs.items()}]
+        (self._place / f"new.{HISTORY}").write_text(json.dumps(epochs))
+        (self._place / f"new.{HISTORY}").replace(self._place / HISTORY)
         if self._watch:
             self._watch(epochs[-1])
+
+
+@contextmanager
+def _libraries_quarrels_ignored() -> Iterator[None]:
+    """Leaves out what nobody here can mend: Keras and tf2onnx use NumPy in ways that NumPy 2 warns of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+        warnings.filterwarnings("ignore", "In the future `np", FutureWarning)
+        yield
 
 
 def normalize(features: NDArray[Any], scaler: StandardScaler) -> NDArray[np.float32]:
@@ -116,6 +135,7 @@ def fit_scaler(features: NDArray[np.float16]) -> StandardScaler:
     return scaler
 
 
+@_libraries_quarrels_ignored()
 def fit(
     system: System,
     train: Clips,
@@ -155,7 +175,7 @@ def fit(
         trained = system.network(shape, len(system.labels))  # without the optimizer, which would be saved with it
         trained.load_weights(place / BEST)
         members.append(trained)
-        histories.append(_read_history(place / "history.json"))
+        histories.append(_read_history(place / HISTORY))
         if not complete:
             break
     features = normalize(validation.variants[0], scaler)
@@ -176,29 +196,26 @@ def _fit_member(
     watch: Callable[[Epoch], None] | None,
 ) -> bool:
     """Trains one network and leaves its best epoch's weights in `place`; False where Ctrl-C ended it."""
-    history, best, done = place / "history.json", place / BEST, place / "done"
+    done = place / "done"
     if not done.exists():
         network.compile(
             keras.optimizers.Adam(system.learning_rate, clipnorm=1.0),
             keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=system.label_smoothing),
         )
-        before = max((epoch["val_uar"] for epoch in _read_history(history)), default=None)
+        before = max((epoch["val_uar"] for epoch in _read_history(place / HISTORY)), default=None)
         by_uar: dict[str, Any] = {"monitor": "val_uar", "mode": "max"}
         callbacks = [
-            _Validation(validation, scaler, history, watch),
-            keras.callbacks.ModelCheckpoint(
-                best, save_best_only=True, save_weights_only=True, initial_value_threshold=before, **by_uar
-            ),
+            _Validation(validation, scaler, place, watch),
             keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=5, min_lr=1e-5, **by_uar),
             keras.callbacks.EarlyStopping(patience=system.patience, baseline=before, **by_uar),
-            keras.callbacks.BackupAndRestore(place / "backup"),
+            keras.callbacks.BackupAndRestore(place / "backup", double_checkpoint=True),  # one may be cut off
         ]
         batches = _Batches(train, scaler, len(system.labels), seed)
         try:
             network.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
             done.touch()
         except KeyboardInterrupt:
-            if not best.exists():
+            if not (place / BEST).exists():
                 raise
     return done.exists()
 
@@ -210,6 +227,7 @@ def _read_history(path: Path) -> list[Epoch]:
         return []
 
 
+@_libraries_quarrels_ignored()
 def export(fitted: Fitted, folder: Path) -> None:
     """Writes the Keras network, its scaler, and the ONNX network with the scaler folded in."""
     shape = fitted.network.input_shape[1:]
@@ -217,6 +235,4 @@ def export(fitted: Fitted, folder: Path) -> None:
     joblib.dump(fitted.scaler, folder / SCALER)
     serving = with_scaler(fitted.network, shape, fitted.scaler.mean_.tolist(), fitted.scaler.scale_.tolist())
     serving(np.zeros((1, *shape), dtype=np.float32))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # tf2onnx probes NumPy for names that are gone
-        serving.export(folder / ONNX, format="onnx", verbose=False)
+    serving.export(folder / ONNX, format="onnx", verbose=False)

@@ -1,0 +1,475 @@
+"""The training door, from made-up recordings to a bundle, whole or interrupted or failing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import train
+from tests.made_up import fill, tiny_bundle
+from utils.dataset_loader import load_features, scan
+from utils.decoding import encode_wav
+from utils.emotions import DEFAULT_LABELS
+from utils.errors import DataError
+from utils.features import FeatureSettings
+from utils.model_bundle import CARD, KERAS, MANIFEST, ONNX, SCALER, verify_files
+from utils.networks import DEFAULT_SYSTEM, SYSTEMS, System
+from utils.predictor import Predictor
+
+if TYPE_CHECKING:
+    import keras
+
+REPOSITORY = Path(__file__).parents[1]
+PLOTS = {"confusion_matrix.png", "training_history.png", "reliability.png"}
+Shape = tuple[int, int]
+
+
+@pytest.fixture(autouse=True)
+def on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data/ of four speakers, where caches gather over the tests."""
+    folder = tmp_path_factory.mktemp("made")
+    fill(folder / "data", ["AB0", "CD0", "EF0", "GH0"])
+    for speaker in ("AB0", "CD0", "EF0", "GH0"):  # each has one in which nothing is heard
+        silence = folder / f"data/happy/nemo__{speaker}__{speaker}_happiness_9.wav"
+        silence.write_bytes(encode_wav(np.zeros(16_000)))
+    return folder
+
+
+def arguments(made: Path, target: Path, **changes: Any) -> list[str]:
+    options = {
+        "data": made / "data", "cache": made / "cache", "models": target / "models", "runs": target / "runs",
+        "epochs": 2, "variants": 1, "jobs": 1, **changes,
+    }  # fmt: skip
+    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# --- The door, without Keras
+
+
+def test_the_systems_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.main(["--list"]) == 0
+    out = capsys.readouterr().out
+    for system in SYSTEMS.values():
+        assert system.name in out
+    assert DEFAULT_SYSTEM in SYSTEMS
+
+
+@pytest.mark.parametrize("wrong", [["--epochs", "0"], ["--epochs", "many"], ["--system", "none"], ["extra"], ["--x"]])
+def test_wrong_usage_is_exit_code_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        train.main(wrong)
+    assert exit_.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_without_recordings_it_says_where_they_come_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.main(["--data", str(tmp_path / "nowhere"), "--models", str(tmp_path / "models")]) == 1
+    out, err = capsys.readouterr()
+    assert "organize_ravdess.py" in " ".join((out + err).split())
+    assert "Traceback" not in out + err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_program_starts_without_keras() -> None:
+    script = "import sys, train; train.main(['--list']); sys.exit('keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- The whole of it, with the default system
+
+
+@pytest.fixture(scope="module")
+def trained(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("trained")
+    assert train.main(arguments(made, target)) == 0
+    return target
+
+
+@pytest.mark.slow
+class TestTrained:
+    """What two epochs of the default system leave."""
+
+    def test_every_file_is_written_and_nothing_else(self, trained: Path) -> None:
+        models = trained / "models"
+        assert {path.name for path in models.iterdir()} == {KERAS, SCALER, ONNX, MANIFEST, CARD} | PLOTS
+        verify_files(models)
+        for plot in PLOTS:
+            assert (models / plot).read_bytes().startswith(b"\x89PNG")
+        assert sorted(path.name for path in trained.iterdir()) == ["models", "runs"]
+        assert list((trained / "runs").iterdir()) == []
+
+    def test_the_manifest_says_what_serving_and_readers_need(self, trained: Path) -> None:
+        manifest = json.loads((trained / "models" / MANIFEST).read_text("utf-8"))
+        assert manifest["system"] == DEFAULT_SYSTEM
+        assert manifest["labels"] == list(SYSTEMS[DEFAULT_SYSTEM].labels)
+        assert FeatureSettings(**manifest["features"]) == FeatureSettings()
+        assert 0 < manifest["uncertain_below"] <= 1
+        assert set(manifest["files"]) == {KERAS, SCALER, ONNX, CARD} | PLOTS
+        metrics = manifest["metrics"]
+        assert (metrics["speakers"], metrics["clips"], metrics["refused"]) == (1, 6, 1)
+        assert metrics["uar"] == pytest.approx(np.mean([r for r in metrics["recalls"].values() if r is not None]))
+        assert set(metrics["uar_by_corpus"]) == {"nemo"}
+
+    def test_the_card_has_the_figures(self, trained: Path) -> None:
+        card = (trained / "models" / CARD).read_text("utf-8")
+        metrics = json.loads((trained / "models" / MANIFEST).read_text("utf-8"))["metrics"]
+        assert f"| **all, pooled** | {metrics['clips']} | {metrics['uar']:.1%} |" in card
+        assert "| " + " | ".join(DEFAULT_LABELS) + " |" in card
+        assert "| nEMO | 14 | CC BY-NC-SA 4.0 |" in card
+        for plot in ("confusion_matrix.png", "reliability.png"):
+            assert f"({plot})" in card
+        assert "None" not in card
+        assert "nan" not in card
+
+    def test_keras_with_its_scaler_and_onnx_say_the_same(self, trained: Path, made: Path) -> None:
+        keras = pytest.importorskip("keras")
+        joblib = pytest.importorskip("joblib")
+        recordings = scan(made / "data", DEFAULT_LABELS)
+        features = load_features(recordings, FeatureSettings(), cache=made / "cache", jobs=1).arrays.astype(np.float32)
+        assert len(features) == 24
+        network = keras.saving.load_model(trained / "models" / KERAS)
+        scaler = joblib.load(trained / "models" / SCALER)
+        flat = scaler.transform(features.reshape(-1, 120).astype(np.float64))
+        expected = network.predict(flat.reshape(features.shape).astype(np.float32), verbose=0)
+        found = Predictor.load(trained / "models").probabilities(features)
+        assert np.abs(found - expected).max() < 1e-4
+        assert np.ptp(found, axis=0).max() > 1e-4, "different clips are told apart"
+        alone = np.concatenate([Predictor.load(trained / "models").probabilities(clip[None]) for clip in features[:5]])
+        assert np.abs(alone - found[:5]).max() < 1e-5
+
+    def test_the_predictor_hears_with_it(self, trained: Path, made: Path) -> None:
+        predictor = Predictor.load(trained / "models")
+        prediction = predictor.predict(next((made / "data" / "happy").iterdir())).require_speech()
+        assert tuple(prediction.probabilities) == DEFAULT_LABELS
+        assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_killed_it_goes_on_where_it_was_and_ctrl_c_keeps_the_best(made: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "train.py", *arguments(made, tmp_path, epochs=500)]
+    tiny_bundle(tmp_path / "models")
+    before = content(tmp_path / "models")
+
+    def run_until(epochs: int, then: signal.Signals) -> tuple[int, list[dict[str, float]], str]:
+        with open(tmp_path / "out.txt", "w") as out:
+            process = subprocess.Popen(command, cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT)
+            try:
+                history = wait_for_epochs(process, epochs)
+                process.send_signal(then)
+                return process.wait(120), history, (tmp_path / "out.txt").read_text()
+            finally:
+                process.kill()
+                process.wait()
+
+    def wait_for_epochs(process: "subprocess.Popen[bytes]", epochs: int) -> list[dict[str, float]]:
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline and process.poll() is None:
+            for path in tmp_path.glob("runs/*/member-0/history.json"):
+                history = json.loads(path.read_text())
+                if len(history) >= epochs:
+                    return history
+            time.sleep(0.05)
+        pytest.fail(f"no {epochs} epochs came about:\n{(tmp_path / 'out.txt').read_text()[-3000:]}")
+
+    code, first, _ = run_until(3, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert content(tmp_path / "models") == before
+    code, second, said = run_until(len(first) + 2, signal.SIGINT)
+    assert code == 0, said
+    assert second[: len(first) - 1] == first[:-1]
+    assert "Traceback" not in said
+    verify_files(tmp_path / "models")
+    assert Predictor.load(tmp_path / "models").name == DEFAULT_SYSTEM
+
+
+# --- A tiny system, for what goes wrong
+
+
+def tiny(shape: Shape, labels: int) -> "keras.Model":
+    from keras import Model, layers
+
+    inputs = layers.Input(shape)
+    return Model(inputs, layers.Dense(labels)(layers.GlobalAveragePooling1D()(inputs)))
+
+
+def a_system(**changes: Any) -> System:
+    return replace(System("tiny", "one layer", DEFAULT_LABELS, ("nemo",), tiny), **changes)
+
+
+@pytest.fixture
+def door(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """`train.main` for the tiny system; a made-up bundle is there already."""
+    monkeypatch.setitem(SYSTEMS, "tiny", a_system())
+    tiny_bundle(tmp_path / "models")
+    return lambda **changes: train.main(arguments(made, tmp_path, system="tiny", **changes))
+
+
+def left_behind(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in tmp_path.iterdir() if path.name not in ("models", "runs"))
+
+
+@pytest.mark.slow
+def test_a_finished_training_replaces_the_old_bundle(door: Callable[..., int], tmp_path: Path) -> None:
+    before = content(tmp_path / "models")
+    assert door() == 0
+    assert content(tmp_path / "models") != before
+    verify_files(tmp_path / "models")
+    assert Predictor.load(tmp_path / "models").name == "tiny"
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "step", ["export", "load", "measure", "plot_history", "model_card", "second seal", "replace_folder"]
+)
+def test_when_a_step_fails_models_is_as_it_was(
+    door: Callable[..., int], tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from utils import training
+
+    before = content(tmp_path / "models")
+
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise DataError("Something is wrong: mend it.")
+
+    if step == "export":
+        monkeypatch.setattr(training, "export", fail)
+    elif step == "load":
+        monkeypatch.setattr(train.Predictor, "load", fail)
+    elif step == "second seal":
+        seal, calls = train.seal, []
+
+        def seal_once(*arguments: Any) -> None:
+            calls.append(1)
+            (seal if len(calls) == 1 else fail)(*arguments)
+
+        monkeypatch.setattr(train, "seal", seal_once)
+    else:
+        monkeypatch.setattr(train, step, fail)
+    assert door() == 1
+    assert content(tmp_path / "models") == before
+    assert left_behind(tmp_path) == []
+    monkeypatch.undo()
+
+
+@pytest.mark.slow
+def test_interrupted_before_the_first_epoch_nothing_changes(
+    door: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = content(tmp_path / "models")
+    from utils import training
+
+    def interrupt(*arguments: Any) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "unweighted_average_recall", interrupt)
+    assert door() == 130
+    assert "as it was" in " ".join(capsys.readouterr().out.split())
+    assert content(tmp_path / "models") == before
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_interrupted_later_the_best_so_far_is_the_bundle(
+    door: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
+    seen: list[dict[str, float]] = []
+
+    def interrupt(member: int, figures: dict[str, float]) -> None:
+        seen.append(figures)
+        if len(seen) == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "_epoch_bars", lambda *_: interrupt)
+    assert door(epochs=50) == 0
+    assert len(seen) == epoch
+    verify_files(tmp_path / "models")
+    assert Predictor.load(tmp_path / "models").name == "tiny"
+
+
+@pytest.mark.slow
+def test_without_enough_speakers_it_says_so_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SYSTEMS, "tiny", a_system())
+    fill(tmp_path / "data", ["AB0", "CD0"], seconds=0.8)
+    assert train.main(arguments(tmp_path, tmp_path, system="tiny")) == 1
+    assert "Traceback" not in capsys.readouterr().out
+    assert not (tmp_path / "models").exists()
+
+
+# --- Fitting, without sound
+
+
+def some_clips(count: int = 60, seed: int = 0, variants: int = 1) -> Any:
+    """Random features in which the label shows a little."""
+    from utils.training import Clips
+
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 6, count)
+    arrays = [rng.normal(3, 2, (count, 174, 120)) + 0.3 * np.eye(120)[truth][:, None, :] for _ in range(variants + 1)]
+    return Clips([array.astype(np.float16) for array in arrays], truth, np.ones(count, dtype=np.float32))
+
+
+def fit(folder: Path, *, epochs: int = 5, seed: int = 0, watch: Any = None, **changes: Any) -> Any:
+    from utils import training
+
+    return training.fit(
+        a_system(**changes), some_clips(), some_clips(30, 1, 0), epochs=epochs, seed=seed, folder=folder, watch=watch
+    )
+
+
+@pytest.mark.slow
+def test_the_best_epoch_is_the_one_that_is_kept(tmp_path: Path) -> None:
+    from utils.evaluation import unweighted_average_recall
+    from utils.training import normalize
+
+    fitted = fit(tmp_path, epochs=8, learning_rate=0.05)
+    validation = some_clips(30, 1, 0)
+    heard = fitted.network.predict(normalize(validation.variants[0], fitted.scaler), verbose=0).argmax(axis=1)
+    [history] = fitted.histories
+    uars = [epoch["val_uar"] for epoch in history]
+    assert len(uars) == 8
+    assert unweighted_average_recall(validation.truth, heard) == pytest.approx(max(uars))
+    assert min(uars) < max(uars)
+
+
+@pytest.mark.slow
+def test_the_same_seed_is_the_same_training(tmp_path: Path) -> None:
+    losses = [
+        [e["loss"] for e in fit(tmp_path / str(i), epochs=2, seed=seed).histories[0]]
+        for i, seed in enumerate((1, 1, 2))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_training_stops_when_nothing_improves(tmp_path: Path) -> None:
+    fitted = fit(tmp_path, epochs=200, learning_rate=1e-9, patience=3)
+    assert len(fitted.histories[0]) == 4
+
+
+@pytest.mark.slow
+def test_a_run_that_broke_off_goes_on_and_a_finished_one_is_not_repeated(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def power_cut(member: int, epoch: dict[str, float]) -> None:
+        seen.append(member)
+        if len(seen) == 3:
+            raise RuntimeError("the power is gone")
+
+    with pytest.raises(RuntimeError, match="power"):
+        fit(tmp_path, watch=power_cut)
+    before = json.loads((tmp_path / "member-0" / "history.json").read_text())
+    fitted = fit(tmp_path, watch=lambda member, epoch: seen.append(member))
+    assert len(seen) == 3 + 3, "two epochs were kept, the third was not over"
+    assert len(fitted.histories[0]) == 5
+    assert fitted.histories[0][:2] == before[:2]
+    again = fit(tmp_path, watch=lambda member, epoch: pytest.fail("it was trained again"))
+    assert again.histories == fitted.histories
+    assert again.temperature == fitted.temperature
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", ["best.weights.h5", "latest.weights.h5"])
+def test_a_kill_or_ctrl_c_while_a_checkpoint_is_written_breaks_nothing(
+    tmp_path: Path, cut: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    save, saved = keras.Model.save_weights, []
+
+    def save_half(self: "keras.Model", filepath: Any, *arguments: Any, **options: Any) -> None:
+        save(self, filepath, *arguments, **options)
+        saved.append(Path(filepath).name)
+        if saved[-1].endswith(cut) and sum(name == saved[-1] for name in saved) == 2:
+            os.truncate(filepath, 2000)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "save_weights", save_half)
+    stopped = fit(tmp_path, epochs=6, learning_rate=0.05)
+    assert 0 < len(stopped.histories[0]) < 6
+    assert stopped.network.predict(some_clips(5).variants[0].astype(np.float32), verbose=0).shape == (5, 6)
+    monkeypatch.undo()
+    assert len(fit(tmp_path, epochs=6, learning_rate=0.05).histories[0]) == 6
+
+
+@pytest.mark.slow
+def test_members_are_averaged_and_calibrated(tmp_path: Path) -> None:
+    from keras import ops
+
+    from utils.networks import combine
+
+    fitted = fit(tmp_path, epochs=2, members=2)
+    assert len(fitted.histories) == 2
+    members = [tiny((174, 120), 6) for _ in range(2)]
+    features = np.random.default_rng(0).normal(size=(5, 174, 120)).astype(np.float32)
+    logits = np.mean([ops.convert_to_numpy(member(features)) for member in members], axis=0)
+    expected = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
+    found = ops.convert_to_numpy(combine(members, (174, 120), 2.0)(features))
+    assert np.abs(found - expected).max() < 1e-5
+    assert fitted.network.predict(features, verbose=0).sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_later_member_keeps_those_that_have_a_best(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def interrupt(member: int, epoch: dict[str, float]) -> None:
+        seen.append(member)
+        if seen.count(1) == 2:
+            raise KeyboardInterrupt
+
+    fitted = fit(tmp_path, epochs=3, members=3, watch=interrupt)
+    assert seen == [0, 0, 0, 1, 1]
+    assert len(fitted.histories) == 2
+
+
+@pytest.mark.slow
+def test_normalized_features_have_mean_0_and_deviation_1() -> None:
+    from utils.training import fit_scaler, normalize
+
+    features = some_clips(600).variants[0]
+    features[:, :, 7] = 5  # one that never changes
+    normal = normalize(features, fit_scaler(features))
+    assert normal.dtype == np.float32
+    assert normal.mean(axis=(0, 1)) == pytest.approx(0, abs=1e-3)
+    assert np.delete(normal.std(axis=(0, 1)), 7) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_is_of_plain_keras_layers_and_gives_a_logit_a_label(name: str) -> None:
+    from keras import ops
+
+    system = SYSTEMS[name]
+    assert system.name == name
+    network = system.network((174, 120), len(system.labels))
+    for layer in network._flatten_layers():
+        assert type(layer).__module__.startswith("keras."), layer
+        assert type(layer).__name__ != "Lambda"
+    logits = ops.convert_to_numpy(network(np.random.default_rng(0).normal(size=(3, 174, 120)).astype(np.float32)))
+    assert logits.shape == (3, len(system.labels))
+    assert np.abs(logits.sum(axis=1) - 1).max() > 1e-3, "these are no probabilities"
