@@ -4,6 +4,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -128,9 +129,14 @@ def talk_by_terminal(tmp_path, *steps):
         os.close(leader)
 
 
+def interrupt(process):
+    time.sleep(0.3)  # readline listens for signals a moment after it has written the prompt
+    process.send_signal(signal.SIGINT)
+
+
 @pytest.mark.parametrize(
     "leave",
-    [b"quit\n", b"\x04", lambda process: process.send_signal(signal.SIGINT)],
+    [b"quit\n", b"\x04", interrupt],
     ids=["quit", "Ctrl-D", "Ctrl-C"],
 )
 def test_a_session_in_a_terminal_records_answers_and_leaves_cleanly(tmp_path, leave):
