@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from cli import batch
 from cli.audio_device import AudioDevice
+from utils.decoding import Samples
 from utils.errors import VoiceError
 from utils.predictor import Prediction
 from utils.transcription import DEFAULT_LANGUAGE, ENGINES, Transcriber, make_transcriber
@@ -21,7 +21,7 @@ DESCRIPTION = "Tells the emotion in a voice: from the microphone, or in sound fi
 EPILOG = "With PATH and --json, one JSON object a line; exit 0 when every file was read, 1 when any was not."
 
 
-Predict = Callable[[str | np.ndarray], Prediction]
+Predict = Callable[[str | Samples], Prediction]
 
 
 def load_predict(folder: Path) -> Predict:

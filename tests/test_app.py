@@ -85,6 +85,15 @@ def test_no_locale_makes_emoji_a_crash(tmp_path, env, session):
     assert b"angry, fairly sure (75%)" in done.stdout
 
 
+def test_one_clip_is_computed_by_one_thread():
+    """The setting is made before NumPy is imported: here that import fails, and the setting is there."""
+    env = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    early = "import sys; sys.modules['numpy'] = None\ntry:\n import app\nexcept ImportError:\n pass\n"
+    code = early + "import os; print(os.environ.get('OPENBLAS_NUM_THREADS'))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, timeout=60)
+    assert done.stdout == b"1\n", "numpy was imported before the setting"
+
+
 def test_a_reader_that_leaves_ends_us_quietly():
     with subprocess.Popen(
         [*PROGRAM, "--json", *["a.wav"] * 20_000], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
