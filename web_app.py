@@ -1,0 +1,155 @@
+"""The web door: `python web_app.py` serves the page and the JSON API; `create_app` makes the WSGI app."""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flask import Flask
+
+from utils.clip_store import ClipStore
+from utils.decoding import SAMPLE_RATE
+from utils.errors import BundleError, StoreError, VoiceError
+from utils.transcription import ENGINES, Transcriber, make_transcriber
+from web import configuration, pages, service_api
+from web.api import api
+from web.errors import init_errors
+from web.gate import Gate
+from web.guard import init_guard
+from web.no_history import NoHistory
+from web.services import Model, Services
+from web.serving import serve
+from web.visitor import Sessions
+
+PRUNE_SECONDS = 3600.0
+
+
+def create_app(
+    config: dict[str, Any] | None = None,
+    *,
+    predictor: Model | None = None,
+    transcriber: Transcriber | None = None,
+    store: ClipStore | NoHistory | None = None,
+) -> Flask:
+    """The WSGI app; what is not handed over is made as `config`, the environment and the defaults say.
+
+    Args:
+        config: overrides of `web.configuration.DEFAULTS` and of Flask's own settings.
+        predictor: the model; else the one in MODELS, and without one the app starts and says so.
+        transcriber: writes clips down; else the engine called TRANSCRIBER.
+        store: the history; else the one in INSTANCE.
+
+    Raises:
+        OSError: the instance folder can't be used.
+        StoreError: the history can't be opened.
+        TranscriberUnavailableError: no engine has that name.
+    """
+    app = Flask(__name__)
+    app.config.from_mapping(configuration.DEFAULTS)
+    app.config.from_mapping(configuration.from_environment(os.environ))
+    app.config.from_mapping(config or {})
+    instance = Path(app.config["INSTANCE"]).absolute()
+    if not app.config.get("SECRET_KEY"):
+        app.config["SECRET_KEY"] = configuration.secret_key(instance)
+    app.session_interface = Sessions()
+    app.json.sort_keys = False  # type: ignore[attr-defined] # probabilities come in the model's order
+    app.extensions["voice"] = Services(
+        predictor=predictor or _load_predictor(Path(app.config["MODELS"])),
+        transcriber=transcriber or make_transcriber(app.config["TRANSCRIBER"]),
+        store=store or _open_store(app, instance),
+        hearing=Gate(*app.config["HEARING"]),
+        writing=Gate(*app.config["WRITING"]),
+    )
+    _add_routes(app)
+    prune(app)
+    return app
+
+
+def _add_routes(app: Flask) -> None:
+    description = service_api.DescribedApi(app)
+    for blueprint in (api, service_api.health, service_api.choices):
+        description.register_blueprint(blueprint)
+    app.add_url_rule("/api/docs", "docs", lambda: service_api.describe(description))
+    app.register_blueprint(pages.page)
+    init_errors(app)
+    init_guard(app)
+
+
+def _load_predictor(models: Path) -> Model | BundleError:
+    """The model, warm; or why there is none: the server starts without, and says so."""
+    from utils.predictor import Predictor  # brings ONNX Runtime: not needed with a predictor of one's own
+
+    try:
+        predictor = Predictor.load(models)
+    except BundleError as error:
+        logging.getLogger("web").warning("%s", error)
+        return error
+    predictor.predict(_hum())  # the first prediction is slow: nobody should wait for it
+    return predictor
+
+
+def _hum() -> np.ndarray:
+    """3 s that pass for a voice: harmonics of 120 Hz that swell four times a second."""
+    seconds = np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
+    hum = sum(np.sin(2 * np.pi * 120 * n * seconds) / n for n in range(1, 20))
+    return (0.1 * hum * (1 + np.sin(2 * np.pi * 4 * seconds))).astype(np.float32)
+
+
+def _open_store(app: Flask, instance: Path) -> ClipStore | NoHistory:
+    return ClipStore(instance, app.config["DATABASE_URL"]) if app.config["HISTORY"] else NoHistory()
+
+
+def prune(app: Flask) -> None:
+    """Delete the clips that are older than KEEP_DAYS."""
+    if days := app.config["KEEP_DAYS"]:
+        app.extensions["voice"].store.prune(timedelta(days=days))
+
+
+def _keep_pruning(app: Flask) -> None:
+    while True:
+        time.sleep(PRUNE_SECONDS)
+        try:
+            prune(app)
+        except StoreError as error:  # the next hour may be better
+            logging.getLogger("web").warning("%s", error)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to stop; the exit code is 1 when that isn't possible."""
+    options = _options(arguments)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("web").setLevel(logging.INFO)
+    config = {"INSTANCE": options.instance, "MODELS": options.models, "TRANSCRIBER": options.transcriber}
+    config |= {"KEEP_DAYS": options.keep_days, "HISTORY": not options.no_history}
+    try:
+        app = create_app(config)
+        threading.Thread(target=_keep_pruning, args=[app], daemon=True).start()
+        serve(app, options.host, options.port, ready=lambda url: print(f"Listening on {url}", flush=True))
+    except (VoiceError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Serve the page and the JSON API.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=5000, help="port to listen on")
+    parser.add_argument("--instance", default="instance", help="folder for everything the server writes")
+    parser.add_argument("--models", default="models", help="folder of the trained model")
+    parser.add_argument("--transcriber", choices=ENGINES, help="what writes clips down")
+    parser.add_argument("--keep-days", type=int, default=30, help="delete clips after so many days; 0: never")
+    parser.add_argument("--no-history", action="store_true", help="store no clips at all")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
