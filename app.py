@@ -73,15 +73,9 @@ def main(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="app.py", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False
-    )
-    parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="files and folders to judge; none: interactive"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="one JSON object a line instead of lines for people"
-    )
+    parser = argparse.ArgumentParser(prog="app.py", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders to judge; none: interactive")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of lines for people")
     parser.add_argument("--models", type=Path, default=HERE / "models", help="the model's folder")
     parser.add_argument("--instance", type=Path, default=HERE / "instance", help="the history's folder")
     parser.add_argument(

@@ -76,9 +76,7 @@ def _translated(what: str, kind: str) -> Iterator[tuple[Any, int]]:
     try:
         rate = int(sounddevice.query_devices(kind=kind)["default_samplerate"])
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise AudioDeviceError(
-            f"There is no {what}: connect one and start again, or try `file PATH`."
-        ) from error
+        raise AudioDeviceError(f"There is no {what}: connect one and start again, or try `file PATH`.") from error
     try:
         yield sounddevice, rate
     except sounddevice.PortAudioError as error:

@@ -65,9 +65,7 @@ class Session:
         self._say("Press Enter and speak for three seconds, or type `help`.")
         if self._transcriber.sends_audio_to:
             who = self._transcriber.sends_audio_to
-            self._say(
-                f"{who} hears your clips to write them down; `--transcriber off` keeps them here.", "dim"
-            )
+            self._say(f"{who} hears your clips to write them down; `--transcriber off` keeps them here.", "dim")
         try:
             while True:
                 self._obey(input(PROMPT))

@@ -26,9 +26,7 @@ def headline(judged: "Prediction | Clip") -> str:
     """The answer in one line, for a prediction or clip with speech: emoji, emotion, confidence."""
     if judged.status == "uncertain":
         ranked = sorted(judged.probabilities, key=judged.probabilities.__getitem__, reverse=True)[:2]
-        return "🤔 not sure: perhaps " + " or ".join(
-            f"{name} ({judged.probabilities[name]:.0%})" for name in ranked
-        )
+        return "🤔 not sure: perhaps " + " or ".join(f"{name} ({judged.probabilities[name]:.0%})" for name in ranked)
     sure = next(words for least, words in CERTAINTY if judged.confidence >= least)
     return f"{EMOJI.get(judged.emotion or '', '❔')} {judged.emotion}, {sure} ({judged.confidence:.0%})"
 

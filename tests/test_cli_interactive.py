@@ -119,9 +119,7 @@ def test_uncertain_names_the_two_most_probable_and_is_kept(talk, history):
     assert history()[0].status == "uncertain"
 
 
-@pytest.mark.parametrize(
-    "status, sign", [("no_speech", "🔇 No speech"), ("too_short", "⌛ There is too little")]
-)
+@pytest.mark.parametrize("status, sign", [("no_speech", "🔇 No speech"), ("too_short", "⌛ There is too little")])
 def test_no_speech_is_a_sentence_and_nothing_is_kept_or_sent(talk, history, status, sign):
     transcriber = FakeTranscriber()
     out = talk("", predict=FakePredict(heard(status=status)), transcriber=transcriber)

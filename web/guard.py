@@ -74,9 +74,7 @@ def _refuse_foreign_pages() -> None:
         return
     ours = origin is None or urlsplit(origin).netloc == request.host
     if not ours or site not in {"same-origin", "none"}:
-        raise ForbiddenError(
-            "This was asked by another site's page: open this server's own page and try there."
-        )
+        raise ForbiddenError("This was asked by another site's page: open this server's own page and try there.")
 
 
 def _is_allowed(origin: str) -> bool:
