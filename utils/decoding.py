@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO
 
 import imageio_ffmpeg
 import numpy as np
@@ -35,7 +35,7 @@ from utils.errors import AudioNotFoundError, AudioTooLargeError, UnreadableAudio
 SAMPLE_RATE = 16_000  # Hz, of all samples everywhere
 MAX_SECONDS = 1800  # of sound in one file
 MAX_BYTES = 25 * 2**20  # that a door accepts from a stranger; files of one's own may be larger
-MAX_DECODE_SECONDS = 8  # of work on one file: several times what 30 minutes of any format need
+MAX_DECODE_SECONDS = 10  # of work on one file; 30 minutes of stereo Opus, the slowest, need about 6
 
 _BLOCK_FRAMES = 8192
 _MAX_CHANNELS = 8
@@ -66,6 +66,7 @@ _TOO_SLOW = "Decoding this took too much time or memory: save it as a WAV file a
 _NOT_NOW = "The system could not read or decode this now, perhaps because a disk is full: try again later."
 
 Samples = NDArray[np.float32]
+_File = io.BytesIO | io.FileIO
 
 
 def load_audio(source: str | Path | bytes) -> Samples:
@@ -114,7 +115,7 @@ def encode_wav(samples: ArrayLike) -> bytes:
 
 
 @contextmanager
-def _opened(source: str | Path | bytes) -> Iterator[BinaryIO]:
+def _opened(source: str | Path | bytes) -> Iterator[_File]:
     """The source as a file. Unbuffered, so that the position of the descriptor is the one we set."""
     if isinstance(source, bytes):
         yield io.BytesIO(source)
@@ -133,7 +134,7 @@ def _opened(source: str | Path | bytes) -> Iterator[BinaryIO]:
         yield file
 
 
-def _container(file: BinaryIO) -> str:
+def _container(file: _File) -> str:
     """What the first bytes say, as ffmpeg names it.
 
     Raises:
@@ -201,24 +202,37 @@ class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]
         return False
 
 
-def _decode(file: BinaryIO) -> Samples:
+class _ForSoundfile:
+    """What soundfile asks of a file. Impossible seeks do nothing, where it would print a traceback."""
+
+    def __init__(self, file: _File) -> None:
+        self._seek = file.seek
+        self.tell = file.tell
+        self.readinto = file.readinto
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
+        with suppress(ValueError, OSError, OverflowError):
+            self._seek(offset, whence)
+
+
+def _decode(file: _File) -> Samples:
     """Decode by libsndfile, else by ffmpeg; empty when neither finds a sample."""
     container = _container(file)
     if container in _LIBSNDFILE:
         samples = _decode_here(file)
         if samples.size:
             return samples
-    elif not _find_ffmpeg():
+    elif not find_ffmpeg():
         raise UnreadableAudioError(_NO_FFMPEG)
     return _decode_apart(file, container)
 
 
-def _decode_here(file: BinaryIO) -> Samples:
+def _decode_here(file: _File) -> Samples:
     """Decode by libsndfile what it can; empty where it can't."""
     file.seek(0)
     deadline = time.thread_time() + MAX_DECODE_SECONDS
     try:
-        with _SoundFile(file) as sound:
+        with _SoundFile(_ForSoundfile(file)) as sound:
             collector = _Collector(sound.samplerate, sound.channels)
             try:
                 while len(block := sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
@@ -232,7 +246,8 @@ def _decode_here(file: BinaryIO) -> Samples:
         return np.empty(0, np.float32)
 
 
-def _find_ffmpeg() -> str | None:
+def find_ffmpeg() -> str | None:
+    """The system's ffmpeg, else the one that imageio-ffmpeg carries, else None."""
     if found := shutil.which("ffmpeg"):
         return found
     try:
@@ -241,13 +256,13 @@ def _find_ffmpeg() -> str | None:
         return None
 
 
-def _decode_apart(file: BinaryIO, container: str) -> Samples:
+def _decode_apart(file: _File, container: str) -> Samples:
     """Decode by ffmpeg; empty where it can't or isn't there.
 
     Raises:
         UnreadableAudioError: it took too long or too much memory, or it broke down.
     """
-    ffmpeg = _find_ffmpeg()
+    ffmpeg = find_ffmpeg()
     if not ffmpeg:
         return np.empty(0, np.float32)
     with _on_disk(file) as stdin, _running(_ffmpeg_command(ffmpeg, container), stdin) as process:
@@ -279,20 +294,20 @@ def _ffmpeg_command(ffmpeg: str, container: str) -> list[str]:
 
 
 @contextmanager
-def _on_disk(file: BinaryIO) -> Iterator[BinaryIO]:
+def _on_disk(file: _File) -> Iterator[IO[bytes]]:
     """The file from its start, as one that another process can inherit."""
     file.seek(0)
     if not isinstance(file, io.BytesIO):
         yield file
         return
     with tempfile.TemporaryFile() as copy:
-        copy.write(file.getbuffer())
+        shutil.copyfileobj(file, copy)
         copy.seek(0)
         yield copy
 
 
 @contextmanager
-def _running(command: list[str], stdin: BinaryIO) -> Iterator["subprocess.Popen[bytes]"]:
+def _running(command: list[str], stdin: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that is gone, with all it started, when the block is left or its time is over."""
     # No secrets: an environment with nothing but what programs need to start.
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "SYSTEMROOT") if name in os.environ}
@@ -329,7 +344,7 @@ def _read_au(stream: IO[bytes]) -> Samples:
     if len(head) < 24:
         return np.empty(0, np.float32)
     _, offset, _, _, rate, channels = struct.unpack(">4s5I", head)
-    stream.read(offset - 24)
+    stream.read(max(0, offset - 24))  # a comment
     collector = _Collector(rate, channels)
     frame = 4 * channels
     while len(data := stream.read(_BLOCK_FRAMES * frame)) >= frame:
