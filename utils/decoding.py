@@ -330,6 +330,7 @@ def _running(command: list[str], stdin: IO[bytes]) -> Iterator["subprocess.Popen
                 _kill(process)
     finally:
         timer.cancel()
+        timer.join()
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
