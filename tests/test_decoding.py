@@ -133,6 +133,14 @@ def test_less_usual_contents_of_usual_containers_are_read(ffmpeg, arguments):
     assert_is_the_tone(load_audio(content), late=0.07, level=0.5)
 
 
+def test_an_m4a_whose_index_is_far_behind_its_start_is_read(ffmpeg):
+    content = converted(
+        written(tone(60), SAMPLE_RATE, "WAV", "PCM_16"), "-c:a", "aac", "-b:a", "128k", "-f", "ipod"
+    )
+    assert content.find(b"moov") > 2**19
+    assert_is_the_tone(load_audio(content), seconds=60, late=0.07, level=0.5)
+
+
 @needs_ffmpeg
 def test_the_sound_of_a_video_is_read():
     picture = ["-f", "lavfi", "-i", "testsrc=d=1:s=64x64:r=5"]
@@ -468,6 +476,19 @@ def test_a_full_disk_is_a_sentence(monkeypatch):
     with pytest.raises(UnreadableAudioError, match="try again later") as caught:
         load_audio(M4A_START)
     assert_is_a_sentence(caught.value)
+
+
+@posix
+def test_a_long_ogg_is_read_without_ffmpeg_too(monkeypatch):
+    noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE * 240).astype(np.float32) / 10
+    content = written(noise, SAMPLE_RATE, "OGG", "VORBIS")
+    assert len(content) > 2**20
+    there = load_audio(content)
+    monkeypatch.setattr(decoding, "find_ffmpeg", lambda: None)
+    here = load_audio(content)
+    assert len(here) == len(noise)
+    if len(there) == len(here):
+        np.testing.assert_allclose(there, here, atol=1e-4)
 
 
 # --- encode_wav ------------------------------------------------------------

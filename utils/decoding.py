@@ -47,6 +47,7 @@ _LIBSNDFILE = (
     "ogg",
     "mp3",
 )  # containers it is let near; ffmpeg knows them by these names
+_LONG_OGG = 2**20  # bytes; for Opus libsndfile takes twice ffmpeg's time, too much for half an hour
 _FFMPEG_MEMORY = 512 * 2**20  # bytes of address space
 
 # What ffmpeg may decode; it knows hundreds more codecs, and few of them were written with strangers in mind.
@@ -216,15 +217,17 @@ class _ForSoundfile:
 
 
 def _decode(file: _File) -> Samples:
-    """Decode by libsndfile, else by ffmpeg; empty when neither finds a sample."""
+    """Decode by libsndfile or by ffmpeg; empty when neither finds a sample."""
     container = _container(file)
-    if container in _LIBSNDFILE:
-        samples = _decode_here(file)
-        if samples.size:
-            return samples
-    elif not find_ffmpeg():
-        raise UnreadableAudioError(_NO_FFMPEG)
-    return _decode_apart(file, container)
+    if container not in _LIBSNDFILE:
+        if not find_ffmpeg():
+            raise UnreadableAudioError(_NO_FFMPEG)
+        return _decode_apart(file, container)
+    if container == "ogg" and file.seek(0, os.SEEK_END) > _LONG_OGG:
+        samples = _decode_apart(file, container)
+        return samples if samples.size else _decode_here(file)
+    samples = _decode_here(file)
+    return samples if samples.size else _decode_apart(file, container)
 
 
 def _decode_here(file: _File) -> Samples:
@@ -278,18 +281,12 @@ def _ffmpeg_command(ffmpeg: str, container: str) -> list[str]:
 
     `cache:` lets ffmpeg go back and forth in its input: in many M4A files the index is at the end.
     """
-    command = [ffmpeg, "-nostdin", "-loglevel", "quiet", "-threads", "1"]
-    command += [
-        "-protocol_whitelist",
-        "cache,pipe",
-        "-format_whitelist",
-        container,
-        "-codec_whitelist",
-        _CODECS,
-    ]
-    command += ["-f", container, "-read_ahead_limit", "-1", "-i", "cache:pipe:0"]
-    command += ["-map", "0:a:0", "-vn", "-sn", "-dn", "-t", str(MAX_SECONDS + 1)]
-    command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    options = (
+        f"-nostdin -loglevel quiet -threads 1 -protocol_whitelist cache,pipe -format_whitelist {container} "
+        f"-codec_whitelist {_CODECS} -f {container} -read_ahead_limit -1 -i cache:pipe:0 "
+        f"-map 0:a:0 -vn -sn -dn -t {MAX_SECONDS + 1} -c:a pcm_f32be -f au pipe:1"
+    )
+    command = [ffmpeg, *options.split()]
     return ["/bin/sh", "-c", _LIMITED, "sh", *command] if os.name == "posix" else command
 
 
