@@ -41,7 +41,7 @@ FFMPEG_CLIPS = {  # name -> ffmpeg's arguments for the output
     "m4a": ("-c:a", "aac", "-f", "ipod"),
     "fragmented.mp4": ("-c:a", "aac", "-movflags", "frag_keyframe+empty_moov", "-f", "mp4"),
     "aac": ("-c:a", "aac", "-f", "adts"),
-    "webm": ("-c:a", "libopus", "-f", "webm"),
+    "webm": ("-c:a", "libopus", "-compression_level", "0", "-f", "webm"),
 }
 
 
@@ -53,8 +53,12 @@ def tone(seconds: float = 3.0, rate: int = RATE, hertz: float = 440.0) -> np.nda
 
 
 def written(samples: np.ndarray, rate: int, container: str, subtype: str) -> bytes:
+    """A file made by libsndfile, a second at a time: its Vorbis encoder crashes on minutes at once."""
     file = io.BytesIO()
-    soundfile.write(file, samples, rate, format=container, subtype=subtype)
+    channels = samples.shape[1] if samples.ndim > 1 else 1
+    with soundfile.SoundFile(file, "w", rate, channels, subtype, format=container) as output:
+        for start in range(0, len(samples), rate):
+            output.write(samples[start : start + rate])
     return file.getvalue()
 
 
@@ -304,23 +308,19 @@ def _other_lies() -> Iterator[tuple[str, bytes]]:
 
 
 def _bombs() -> Iterator[tuple[str, bytes]]:
-    yield "hour.flac", silence(HOUR, *SOUNDFILE_CLIPS["flac"], rate=48_000)
+    yield "hour.flac", written(silence(HOUR, 48_000), 48_000, *SOUNDFILE_CLIPS["flac"])
     for name in ("vorbis.ogg", "opus.ogg", "mp3"):
-        yield f"31-minutes.{name}", silence(TOO_LONG, *SOUNDFILE_CLIPS[name], rate=RATE)
+        yield f"31-minutes.{name}", written(silence(TOO_LONG, RATE), RATE, *SOUNDFILE_CLIPS[name])
     yield "100-minutes-of-8-bit.wav", wav(bytes(6000 * 4000), rate=4000, bits=8)
     if find_ffmpeg():
         for name, arguments in FFMPEG_CLIPS.items():
-            nothing = ["-f", "lavfi", "-i", f"anullsrc=r=48000:cl=mono:d={TOO_LONG}"]
+            nothing = ["-f", "lavfi", "-i", f"anullsrc=r={RATE}:cl=mono:d={TOO_LONG}"]
             yield f"31-minutes.{name}", _ffmpeg([*nothing, *arguments])
 
 
-def silence(seconds: int, container: str, subtype: str, rate: int) -> bytes:
-    """Digital silence, written a second at a time."""
-    file = io.BytesIO()
-    with soundfile.SoundFile(file, "w", rate, 1, subtype, format=container) as output:
-        for _ in range(seconds):
-            output.write(np.zeros(rate, np.int16))
-    return file.getvalue()
+def silence(seconds: int, rate: int) -> np.ndarray:
+    """int16 [n] that takes no memory."""
+    return np.broadcast_to(np.int16(0), seconds * rate)
 
 
 def write_all(folder: Path, inputs: Iterator[tuple[str, bytes]]) -> None:

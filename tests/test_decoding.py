@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def test_an_m4a_whose_index_is_far_behind_its_start_is_read(ffmpeg):
     content = converted(
         written(tone(60), SAMPLE_RATE, "WAV", "PCM_16"), "-c:a", "aac", "-b:a", "128k", "-f", "ipod"
     )
-    assert content.find(b"moov") > 2**19
+    assert content.find(b"moov") > 2**18
     assert_is_the_tone(load_audio(content), seconds=60, late=0.07, level=0.5)
 
 
@@ -412,9 +413,11 @@ def test_an_ffmpeg_that_overstays_is_killed_with_its_children(fake_ffmpeg, monke
     folder = fake_ffmpeg(f'sleep 60 & echo $! > "$(dirname "$0")/child"; {AU_HEAD}; wait')
     with pytest.raises(UnreadableAudioError, match="too much time"):
         load_audio(M4A_START)
-    child = int((folder / "child").read_text())
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    state = Path("/proc", (folder / "child").read_text().strip(), "stat")
+    gives_up = time.monotonic() + 5
+    while state.exists() and state.read_text().split()[2] != "Z":
+        assert time.monotonic() < gives_up, "the child lives on"
+        time.sleep(0.01)
 
 
 @posix

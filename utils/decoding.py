@@ -40,13 +40,7 @@ MAX_DECODE_SECONDS = 10  # of work on one file; 30 minutes of stereo Opus, the s
 _BLOCK_FRAMES = 8192
 _MAX_CHANNELS = 8
 _RATES = range(4_000, 192_001)  # Hz; below and above, resampling itself would be the bomb
-_LIBSNDFILE = (
-    "wav",
-    "aiff",
-    "flac",
-    "ogg",
-    "mp3",
-)  # containers it is let near; ffmpeg knows them by these names
+_LIBSNDFILE = ("wav", "aiff", "flac", "ogg", "mp3")  # the containers it is let near, by ffmpeg's names
 _LONG_OGG = 2**20  # bytes; for Opus libsndfile takes twice ffmpeg's time, too much for half an hour
 _FFMPEG_MEMORY = 512 * 2**20  # bytes of address space
 
@@ -143,9 +137,8 @@ def _container(file: _File) -> str:
     """
     head = file.read(12)
     if head[:3] == b"ID3" and len(head) > 9:  # a tag before MP3 or AAC; its size is four times 7 bits
-        file.seek(
-            10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        )
+        high, mid, low, lowest = (byte & 0x7F for byte in head[6:10])
+        file.seek(10 + (high << 21 | mid << 14 | low << 7 | lowest))
         head = file.read(12)
     signatures = {
         "wav": head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE",
