@@ -336,6 +336,12 @@ def test_a_file_without_permission_is_named(tmp_path, monkeypatch):
         load_audio(path)
 
 
+def test_decoding_in_this_process_has_its_time_too(monkeypatch):
+    monkeypatch.setattr(decoding, "MAX_DECODE_SECONDS", 0)
+    with pytest.raises(UnreadableAudioError, match="too much time"):
+        load_audio(clips()["flac"])
+
+
 def test_many_threads_decode_at_once():
     names = sorted(clips()) * 4
     expected = {name: load_audio(clips()[name]) for name in clips()}
@@ -411,8 +417,10 @@ def test_ffmpeg_cannot_take_more_memory_than_it_is_given(fake_ffmpeg):
 def test_an_ffmpeg_that_overstays_is_killed_with_its_children(fake_ffmpeg, monkeypatch):
     monkeypatch.setattr(decoding, "MAX_DECODE_SECONDS", 0.3)
     folder = fake_ffmpeg(f'sleep 60 & echo $! > "$(dirname "$0")/child"; {AU_HEAD}; wait')
+    start = time.monotonic()
     with pytest.raises(UnreadableAudioError, match="too much time"):
         load_audio(M4A_START)
+    assert time.monotonic() - start < 10
     state = Path("/proc", (folder / "child").read_text().strip(), "stat")
     gives_up = time.monotonic() + 5
     while state.exists() and state.read_text().split()[2] != "Z":
