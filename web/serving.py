@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import os
 import signal
 import socket
 import threading
@@ -44,6 +43,8 @@ def serve(app: Flask, host: str, port: int, *, ready: Callable[[str], None]) -> 
         threads=SPARE_THREADS + sum(sum(app.config[gate][:2]) for gate in ("HEARING", "WRITING")),
         connection_limit=MAX_CONNECTIONS,
         max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
+        inbuf_overflow=128 * 1024,  # larger bodies wait on disk, so that many at once need little memory
+        clear_untrusted_proxy_headers=not app.config["PROXIES"],
         ident=None,
     )
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
@@ -76,8 +77,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _turn(server: TcpWSGIServer, seconds: float) -> None:
-    """One turn of the loop; poll() where there is one, because select() ends at 1024 open files."""
-    server.asyncore.loop(timeout=seconds, use_poll=os.name != "nt", map=server._map, count=1)
+    """One turn of the loop, with poll() where there is one: select() ends at 1024 open files."""
+    server.asyncore.loop(timeout=seconds, use_poll=True, map=server._map, count=1)
 
 
 def _drain(server: TcpWSGIServer) -> None:
