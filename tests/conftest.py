@@ -49,9 +49,8 @@ def make_app(tmp_path, predictor, transcriber):
 
     def make(config=None, **services):
         collaborators = {"predictor": predictor, "transcriber": transcriber} | services
-        app = create_app(
-            {"INSTANCE": tmp_path / "instance", "TESTING": True} | (config or {}), **collaborators
-        )
+        settings = {"INSTANCE": tmp_path / "instance", "TESTING": True} | (config or {})
+        app = create_app(settings, **collaborators)
         stores.append(app.extensions["voice"].store)
         return app
 

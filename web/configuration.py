@@ -28,7 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "HEARING": (os.cpu_count() or 1, 32, 10.0),  # at work, waiting, seconds to wait
     "WRITING": (2, 4, 10.0),
     "MAX_CONTENT_LENGTH": MAX_BYTES + 64 * 1024,  # the file and the multipart around it
-    "MAX_FORM_MEMORY_SIZE": 64 * 1024,
+    "MAX_FORM_MEMORY_SIZE": 128 * 1024,  # Werkzeug reads 64 KiB at a time and refuses files when this is near
     "MAX_FORM_PARTS": 16,
     "PERMANENT_SESSION_LIFETIME": timedelta(days=365),
     "SESSION_REFRESH_EACH_REQUEST": False,  # an answer on its way must not undo a switch just used

@@ -75,7 +75,7 @@ def transcript(clip_id: str) -> Any:
 @page.post("/settings")
 def settings() -> Any:
     """The settings form: the box `transcribe` (not there: off) and `language`."""
-    wanted = visitor.language(request.form.get("language"))
+    wanted = request.form.get("language") or None
     visitor.choose(transcribe="transcribe" in request.form, wanted_language=wanted)
     return redirect(url_for("page.show"), 303)
 
