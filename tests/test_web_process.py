@@ -36,14 +36,10 @@ def start(tmp_path):
             str(tmp_path / "instance"),
             *options,
         ]
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=(tmp_path / "log").open("wb"),
-            env=os.environ | environment,
-            text=True,
-        )
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, env=os.environ | environment, text=True
+            )
         processes.append(process)
         return Server(process, tmp_path / "log")
 
@@ -150,7 +146,7 @@ def test_what_cant_be_started_is_one_sentence(start, tmp_path, options, sentence
 
 
 @pytest.mark.parametrize(
-    "options", [["--port", "x"], ["--keep-days", "-1"], ["--transcriber", "parrot"], ["--no"]]
+    "options", [["--port", "x"], ["--keep-days", "-1"], ["--transcriber", "parrot"], ["--nothing"]]
 )
 def test_wrong_usage_is_told(start, options):
     assert start(*options).process.wait(30) == 2

@@ -64,6 +64,8 @@ def serve(app: Flask, host: str, port: int, *, ready: Callable[[str], None]) -> 
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
+        if port not in range(65_536):  # the system would take it modulo 65536
+            raise OverflowError(port)
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=1024)
     except (OSError, OverflowError) as error:
@@ -115,7 +117,7 @@ class _Parser(HTTPRequestParser):
             self.error = None
             if self.expect_continue:  # the client waits to be asked for the body: it won't be
                 self.expect_continue = False
-                self.connection_close = True
+                self.headers["CONNECTION"] = "close"
             else:
                 self._rest, self.completed = self.content_length, False
         return consumed
