@@ -110,9 +110,7 @@ def test_the_engine_is_chosen_by_name_then_environment_then_google(monkeypatch):
 
 def test_an_unknown_engine_is_refused_with_the_names_there_are(monkeypatch):
     monkeypatch.setenv("VOICE_TRANSCRIBER", "gogle")
-    with pytest.raises(
-        TranscriberUnavailableError, match="'gogle': choose google, sphinx, whisper, vosk, off"
-    ):
+    with pytest.raises(TranscriberUnavailableError, match="'gogle': choose google, sphinx, whisper, vosk, off"):
         make_transcriber()
 
 
@@ -122,9 +120,7 @@ def test_a_clip_of_many_minutes_is_not_written_down(name):
         make_transcriber(name).transcribe(np.zeros(MAX_SECONDS * 16_000 + 1, np.float32))
 
 
-@pytest.mark.parametrize(
-    "name, language", [("sphinx", "pl-PL"), ("google", "xx\r\nX-Evil: 1"), ("whisper", "")]
-)
+@pytest.mark.parametrize("name, language", [("sphinx", "pl-PL"), ("google", "xx\r\nX-Evil: 1"), ("whisper", "")])
 def test_a_language_that_the_engine_does_not_know_is_refused(name, language):
     with pytest.raises(TranscriberUnavailableError, match="language"):
         make_transcriber(name).transcribe(TONE, language)
@@ -398,9 +394,7 @@ def test_an_engine_that_fails_in_a_clip_serves_the_next(local, engine):
         ("vosk", "VOICE_VOSK_MODEL", lambda: VoskTranscriber("/nowhere")),
     ],
 )
-def test_a_model_that_can_not_be_loaded_says_what_to_set_and_is_tried_again(
-    module, variable, make, monkeypatch
-):
+def test_a_model_that_can_not_be_loaded_says_what_to_set_and_is_tried_again(module, variable, make, monkeypatch):
     tries = []
 
     def fail(*args, **_):

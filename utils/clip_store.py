@@ -172,9 +172,7 @@ class ClipStore:
             ClipNotFoundError: this visitor has no such clip.
         """
         with _translated(), self._engine.begin() as connection:
-            connection.execute(
-                CLIPS.update().where(_is(visitor, clip_id)).values(**_transcript_row(transcript))
-            )
+            connection.execute(CLIPS.update().where(_is(visitor, clip_id)).values(**_transcript_row(transcript)))
         return self.get(visitor, clip_id)
 
     def delete(self, visitor: str, clip_id: str) -> None:

@@ -58,9 +58,7 @@ _CODECS = (
 _LIMITED = f'ulimit -c 0; ulimit -t {MAX_DECODE_SECONDS}; ulimit -v {_FFMPEG_MEMORY // 1024}; exec "$@"'
 
 _UNREADABLE = "This can't be read as sound: use a WAV, MP3, M4A, FLAC, OGG or WebM file that plays elsewhere."
-_NO_FFMPEG = (
-    "Reading this format needs ffmpeg: install it (or pip install imageio-ffmpeg), or use a WAV or MP3 file."
-)
+_NO_FFMPEG = "Reading this format needs ffmpeg: install it (or pip install imageio-ffmpeg), or use a WAV or MP3 file."
 _TOO_LONG = f"This is longer than {MAX_SECONDS // 60} minutes: cut it into shorter pieces."
 _TOO_SLOW = "Decoding this took too much time or memory: save it as a WAV file and try again."
 _NOT_NOW = "The system could not read or decode this now, perhaps because a disk is full: try again later."
@@ -141,9 +139,7 @@ def _container(file: BinaryIO) -> str:
     """
     head = file.read(12)
     if head[:3] == b"ID3" and len(head) > 9:  # a tag before MP3 or AAC; its size is four times 7 bits
-        file.seek(
-            10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        )
+        file.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True)))
         head = file.read(12)
     signatures = {
         "wav": head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE",

@@ -56,16 +56,12 @@ UPLOAD = {
 LANGUAGE = {
     "required": False,
     "content": {
-        kind: {
-            "schema": {"type": "object", "properties": {"language": {"type": "string", "example": "en-US"}}}
-        }
+        kind: {"schema": {"type": "object", "properties": {"language": {"type": "string", "example": "en-US"}}}}
         for kind in ("application/json", "application/x-www-form-urlencoded")
     },
 }
 
-api = ApiBlueprint(
-    "clips", __name__, url_prefix="/api", description="Clips of the visitor whom the cookie names"
-)
+api = ApiBlueprint("clips", __name__, url_prefix="/api", description="Clips of the visitor whom the cookie names")
 
 
 def fails(*statuses: int) -> Any:

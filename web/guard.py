@@ -75,9 +75,7 @@ def _refuse_foreign_pages() -> None:
         return
     ours = origin in (None, f"http://{request.host}", f"https://{request.host}")
     if not ours or site not in {"same-origin", "none"}:
-        raise ForbiddenError(
-            "This was asked by another site's page: open this server's own page and try there."
-        )
+        raise ForbiddenError("This was asked by another site's page: open this server's own page and try there.")
 
 
 def _expect_small_bodies() -> None:

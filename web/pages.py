@@ -90,9 +90,7 @@ def render(*, answer: Clip | None = None, problem: str | None = None, status: in
     problem = problem or services().problem
     facts = _facts() | {"clips": ClipJson(many=True).dump(clips), "next": cursor}
     shown = ClipJson().dump(answer) if answer else None
-    html = render_template(
-        "index.html", answer=shown, problem=problem, config_json=_data_block(facts), **facts
-    )
+    html = render_template("index.html", answer=shown, problem=problem, config_json=_data_block(facts), **facts)
     return make_response(html, status)
 
 

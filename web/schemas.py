@@ -98,9 +98,7 @@ class SettingsJson(Schema):
     """What a visitor chose."""
 
     transcribe = fields.Boolean(metadata={"description": "whether clips may be written down"})
-    language = fields.String(
-        validate=validate.Regexp(LANGUAGE.pattern + r"\Z"), metadata={"example": "en-US"}
-    )
+    language = fields.String(validate=validate.Regexp(LANGUAGE.pattern + r"\Z"), metadata={"example": "en-US"})
 
 
 class Health(Schema):

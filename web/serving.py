@@ -72,9 +72,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             reason = f"Port {port} is in use: stop the program that uses it, or choose another with --port."
         else:
-            reason = (
-                f"This machine can't listen on {host}, port {port}: choose others with --host and --port."
-            )
+            reason = f"This machine can't listen on {host}, port {port}: choose others with --host and --port."
         raise AddressError(reason) from error
 
 

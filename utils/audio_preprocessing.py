@@ -1,0 +1,150 @@
+"""From samples to the 3 s that are judged: frames, pitch, where the voice is, and the fit to one clip.
+
+Samples are float32, mono, 16 kHz, in [-1, 1], 1-D. A recording of any length is looked at in blocks, so memory does
+not grow with the square of anything.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.decoding import SAMPLE_RATE, Samples
+
+CLIP_SECONDS = 3
+CLIP_SAMPLES = CLIP_SECONDS * SAMPLE_RATE  # 48,000 samples in a clip
+FRAME_HOP = 276  # 17.25 ms: 1 + 48,000 // 276 = 174 frames in a clip
+CLIP_FRAMES = 1 + CLIP_SAMPLES // FRAME_HOP  # 174
+WINDOW = 640  # 40 ms: two periods of the lowest voice
+N_FFT = 1024  # the zeros behind the window keep the autocorrelation from wrapping below 384 samples of lag
+MIN_PITCH, MAX_PITCH = 60.0, 500.0  # Hz
+MIN_VOICED_SECONDS = 0.3
+QUIETEST_VOICE = -75.0  # dB below full scale; RAVDESS calm clips come down to -60
+STILL_PITCH = 0.0004  # octaves a frame: pure tones stay below, every voice in five corpora far above
+
+_BLOCK_FRAMES = 4096  # 71 s of frames at a time, 17 MB of spectra
+_HANN: Samples = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+_SHORT_LAG = int(SAMPLE_RATE / MAX_PITCH)  # 32 samples
+_LONG_LAG = int(SAMPLE_RATE / MIN_PITCH)  # 266 samples
+
+
+def _window_autocorrelation() -> Samples:
+    spectrum = np.abs(np.fft.rfft(_HANN, N_FFT)) ** 2
+    correlation = np.fft.irfft(spectrum)[: _LONG_LAG + 2]
+    return (correlation / correlation[0]).astype(np.float32)
+
+
+_WINDOW_AUTOCORRELATION = _window_autocorrelation()
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Where the voice is in a recording.
+
+    `voiced` is a boolean per frame of `FRAME_HOP` samples; `seconds` how much of the recording is voice.
+    """
+
+    voiced: NDArray[np.bool_]
+    seconds: float
+
+
+def power_spectra(samples: Samples, *, hop: int = FRAME_HOP) -> Samples:
+    """Power of the short-time Fourier transform of one clip, frames centred on every `hop`-th sample.
+
+    Frames are Hann-windowed (40 ms), zero-padded to 1,024 samples, and see zeros beyond both ends.
+
+    Returns:
+        float32 (1 + len(samples) // hop, 513), power per frame and frequency bin.
+    """
+    margin = np.zeros(WINDOW // 2, dtype=np.float32)
+    return _spectra(np.concatenate([margin, samples, margin]), hop)
+
+
+def _spectra(padded: Samples, hop: int) -> Samples:
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop]
+    spectrum = np.fft.rfft(windows * _HANN, N_FFT)
+    return (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
+
+
+def pitch(power: Samples) -> tuple[Samples, Samples]:
+    """Fundamental frequency and how periodic each frame is, from its power spectrum.
+
+    The autocorrelation is the inverse transform of the power spectrum; dividing by the window's own makes a
+    perfectly periodic frame reach 1 at its period (Boersma 1993, IFA Proceedings 17).
+
+    Args:
+        power: (frames, 513) from `power_spectra`.
+
+    Returns:
+        Pitch in Hz, and periodicity from 0 (noise) to 1 (a pure tone); float32 (frames,) each. The pitch of a
+        frame without periodicity means nothing.
+    """
+    correlation = np.fft.irfft(power)[:, : _LONG_LAG + 2]
+    energy = np.maximum(correlation[:, :1], 1e-10)
+    correlation = correlation / energy / _WINDOW_AUTOCORRELATION
+    lags = np.arange(_SHORT_LAG, _LONG_LAG + 1)
+    # A longer period fits as well as the true one: prefer the short lag by a small, steady slope.
+    candidates = correlation[:, lags] - 0.0003 * (lags - _SHORT_LAG)
+    inner = (candidates[:, 1:-1] >= candidates[:, :-2]) & (candidates[:, 1:-1] >= candidates[:, 2:])
+    peaks = np.where(inner, candidates[:, 1:-1], -1.0)
+    best = peaks.argmax(axis=1) + 1 + _SHORT_LAG
+    rows = np.arange(len(power))
+    before, at, after = (correlation[rows, best + step] for step in (-1, 0, 1))
+    curvature = before - 2 * at + after
+    shift = np.where(curvature < -1e-9, 0.5 * (before - after) / np.minimum(curvature, -1e-9), 0.0)
+    frequency = SAMPLE_RATE / (best + np.clip(shift, -0.5, 0.5))
+    found = peaks.max(axis=1) > 0
+    return frequency.astype(np.float32), np.where(found, np.clip(at, 0.0, 1.0), 0.0).astype(np.float32)
+
+
+def level(power: Samples) -> Samples:
+    """Level of each frame in dB below a full-scale sine, never under -100; float32 (frames,)."""
+    full_scale = N_FFT / 4 * float((_HANN**2).sum())  # Parseval: what a sine of amplitude 1 puts into a frame
+    return (10 * np.log10(np.maximum(power.sum(axis=1) / full_scale, 1e-10))).astype(np.float32)
+
+
+def find_voice(samples: Samples) -> Voice:
+    """Finds the frames of a recording, of any length, in which somebody's voice sounds.
+
+    A frame is voice when it is loud enough against the rest of the recording, periodic in the range of voices, and
+    its pitch is alive: a tone's stands still, a voice's never does. Silence and noise have no such frames.
+    """
+    count = 1 + len(samples) // FRAME_HOP
+    loudness, frequency, periodicity = (np.empty(count, dtype=np.float32) for _ in range(3))
+    margin = np.zeros(WINDOW // 2, dtype=np.float32)
+    padded = np.concatenate([margin, samples, margin])
+    for first in range(0, count, _BLOCK_FRAMES):
+        block = slice(first, min(first + _BLOCK_FRAMES, count))
+        power = _spectra(padded[first * FRAME_HOP : (block.stop - 1) * FRAME_HOP + WINDOW], FRAME_HOP)
+        power[:, : int(MIN_PITCH * N_FFT / SAMPLE_RATE) + 1] = 0  # rumble below any voice is not periodicity
+        loudness[block] = level(power)
+        frequency[block], periodicity[block] = pitch(power)
+    loud, quiet = np.percentile(loudness, [95, 10])
+    threshold = max(loud - 30, min(quiet + 6, loud - 10), QUIETEST_VOICE)
+    movement = np.abs(np.diff(np.log2(frequency), prepend=np.log2(frequency[0])))  # octaves a frame
+    alive = np.convolve(np.minimum(movement, 0.1), np.ones(5) / 5, "same")[:count] > STILL_PITCH
+    voiced = (loudness > threshold) & (periodicity > 0.5) & alive
+    return Voice(voiced, float(voiced.sum()) * FRAME_HOP / SAMPLE_RATE)
+
+
+def fit_clip(samples: Samples, voice: Voice) -> tuple[Samples, int]:
+    """The one clip of a recording that is judged.
+
+    A longer recording keeps the 3 s with the most voice, the voice in their middle where several are equal; a
+    shorter one gets zeros on both sides.
+
+    Returns:
+        float32 (48,000,) and the sample of the recording at which the clip begins (negative where zeros do).
+    """
+    surplus = len(samples) - CLIP_SAMPLES
+    if surplus <= 0:
+        before = -surplus // 2
+        return np.pad(samples, (before, -surplus - before)), -before
+    voiced_until = np.concatenate([[0], np.cumsum(voice.voiced)])
+    starts = np.arange(0, surplus + 1, FRAME_HOP)
+    first = starts // FRAME_HOP
+    amount = voiced_until[np.minimum(first + CLIP_FRAMES, len(voice.voiced))] - voiced_until[first]
+    best = np.flatnonzero(amount == amount.max())
+    run = best[: 1 + int(np.argmax(np.append(np.diff(best) > 1, True)))]  # the first of several equal stretches
+    start = int(starts[run[len(run) // 2]])
+    return np.ascontiguousarray(samples[start : start + CLIP_SAMPLES]), start

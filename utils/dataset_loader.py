@@ -1,0 +1,228 @@
+"""data/<emotion>/ -> recordings with speaker and corpus -> speaker-disjoint splits -> cached feature arrays."""
+
+import hashlib
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils import audio_preprocessing, augmentation, decoding, features
+from utils.audio_preprocessing import MIN_VOICED_SECONDS, find_voice, fit_clip
+from utils.augmentation import augment, shift_time
+from utils.corpora import Placed, parse_placed
+from utils.decoding import load_audio
+from utils.emotions import ALL_EMOTIONS, label_for
+from utils.errors import AudioError, DataError
+from utils.features import FeatureSettings, extract_features
+
+AUDIO_ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm"}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One labelled file of data/. `label` is its emotion in the label set that is trained."""
+
+    path: Path
+    label: str
+    placed: Placed
+
+
+@dataclass(frozen=True)
+class Split:
+    """Recordings by purpose; no speaker is in two of the three. Recordings without a known speaker only train."""
+
+    train: list[Recording]
+    validation: list[Recording]
+    test: list[Recording]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of the recordings that could be judged, and which those are.
+
+    `arrays` is float16 (clips, 174, 120), `kept` the position of each in the list that was asked for, `refused`
+    names the others with the reason.
+    """
+
+    arrays: NDArray[np.float16]
+    kept: NDArray[np.intp]
+    refused: dict[Path, str]
+
+
+def scan(data: Path, labels: Sequence[str], corpora: Iterable[str] | None = None) -> list[Recording]:
+    """Every recording in data/ whose emotion counts in `labels`, sorted by path.
+
+    Args:
+        data: folder with one folder for each emotion.
+        labels: the label set to train.
+        corpora: only these corpora; all where not given.
+
+    Raises:
+        DataError: there is no such folder, or fewer than two emotions in it.
+    """
+    wanted = None if corpora is None else set(corpora)
+    recordings = []
+    for emotion in ALL_EMOTIONS:
+        label = label_for(emotion, tuple(labels))
+        if label is None or not (data / emotion).is_dir():
+            continue
+        for path in sorted((data / emotion).iterdir()):
+            if path.name.startswith(".") or path.suffix.lower() not in AUDIO_ENDINGS:
+                continue
+            placed = parse_placed(path)
+            if wanted is None or placed.corpus in wanted:
+                recordings.append(Recording(path, label, placed))
+    if len({recording.label for recording in recordings}) < 2:
+        raise DataError(
+            f"There are no recordings of at least two emotions in {data}: "
+            "fill it with organize_ravdess.py and its siblings, or name another folder with --data."
+        )
+    return recordings
+
+
+def assign_folds(recordings: Sequence[Recording], folds: int, seed: int = 0) -> dict[str, int]:
+    """A fold for each known speaker; every corpus' speakers are spread evenly over the folds.
+
+    A person who is in several corpora (RAVDESS speech and song) has one fold.
+    """
+    corpora: dict[str, set[str]] = defaultdict(set)
+    for recording in recordings:
+        if recording.placed.speaker:
+            corpora[recording.placed.speaker.rpartition("-")[0]].add(recording.placed.speaker)
+    rng = np.random.default_rng(seed)
+    fold_of = {}
+    for _, speakers in sorted(corpora.items()):
+        for position, speaker in enumerate(rng.permutation(sorted(speakers))):
+            fold_of[str(speaker)] = position % folds
+    return fold_of
+
+
+def split_speakers(recordings: Sequence[Recording], fold_of: dict[str, int], test: int, validation: int) -> Split:
+    """Recordings of the speakers of fold `test`, of fold `validation`, and all the others for training."""
+    parts: tuple[list[Recording], list[Recording], list[Recording]] = ([], [], [])
+    for recording in recordings:
+        fold = fold_of.get(recording.placed.speaker or "")
+        parts[2 if fold == test else 1 if fold == validation else 0].append(recording)
+    return Split(*parts)
+
+
+def clip_weights(recordings: Sequence[Recording]) -> NDArray[np.float32]:
+    """How much each recording counts in training; float32 (recordings,), mean 1.
+
+    Emotions count alike within a corpus, and a corpus by the square root of its size, so that neither the happy and
+    sad clips of one corpus nor one large corpus drown the rest. An emotion with fewer than 15% of its fair share of
+    a corpus isn't weighted up beyond that: a handful of clips would be learnt by heart.
+    """
+    by_corpus: dict[str, list[int]] = defaultdict(list)
+    for position, recording in enumerate(recordings):
+        by_corpus[recording.placed.corpus].append(position)
+    weights = np.zeros(len(recordings))
+    for positions in by_corpus.values():
+        labels, which, counts = np.unique(
+            [recordings[position].label for position in positions], return_inverse=True, return_counts=True
+        )
+        rarity = 1 / np.maximum(counts, 0.15 * len(positions) / len(labels))
+        weights[positions] = rarity[which] / rarity[which].sum() * np.sqrt(len(positions))
+    return (weights / weights.mean()).astype(np.float32)
+
+
+def load_features(
+    recordings: Sequence[Recording],
+    settings: FeatureSettings,
+    *,
+    cache: Path,
+    variant: int = 0,
+    jobs: int = -1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Features:
+    """Features of recordings, computed in parallel and kept in `cache` by content and settings.
+
+    Args:
+        recordings: what to load.
+        settings: which features.
+        cache: folder of the cache; made where it isn't there.
+        variant: 0 for the recording as it is; any other number for that one of its random variants.
+        jobs: processes; -1 for one on each core.
+        progress: called with (done, all) now and then.
+
+    Raises:
+        DataError: not one of the recordings could be judged.
+    """
+    from joblib import Parallel, delayed
+
+    cache.mkdir(parents=True, exist_ok=True)
+    key = _key(settings, variant)
+    shape = (settings.frames, settings.count)
+    arrays = np.empty((len(recordings), *shape), dtype=np.float16)
+    refused: dict[Path, str] = {}
+    chunks = [range(i, min(i + 64, len(recordings))) for i in range(0, len(recordings), 64)]
+    work = Parallel(n_jobs=jobs, return_as="generator")(
+        delayed(_chunk)([recordings[i].path for i in chunk], settings, variant, key, cache) for chunk in chunks
+    )
+    for chunk, results in zip(chunks, work, strict=True):
+        for position, result in zip(chunk, results, strict=True):
+            if isinstance(result, str):
+                refused[recordings[position].path] = result
+            else:
+                arrays[position] = result
+        if progress:
+            progress(chunk.stop, len(recordings))
+    kept = np.array([i for i, r in enumerate(recordings) if r.path not in refused], dtype=np.intp)
+    if not len(kept):
+        raise DataError("None of the recordings could be read: check that data/ holds sound files with speech.")
+    return Features(arrays if not refused else arrays[kept], kept, refused)
+
+
+def _key(settings: FeatureSettings, variant: int) -> bytes:
+    """Changes with the settings, the variant and the code that makes the features."""
+    modules = [decoding, audio_preprocessing, features, *([augmentation] if variant else [])]
+    code = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
+    return hashlib.sha256(code + json.dumps([settings.as_dict(), variant]).encode()).digest()
+
+
+def _chunk(
+    paths: list[Path], settings: FeatureSettings, variant: int, key: bytes, cache: Path
+) -> list[NDArray[np.float16] | str]:
+    return [_cached(path, settings, variant, key, cache) for path in paths]
+
+
+def _cached(path: Path, settings: FeatureSettings, variant: int, key: bytes, cache: Path) -> NDArray[np.float16] | str:
+    """Features of one file, or the sentence that says why there are none."""
+    digest = hashlib.sha256(key + path.read_bytes()).hexdigest()
+    entry = cache / digest[:2] / f"{digest[2:]}.npy"
+    try:
+        return np.load(entry)
+    except (OSError, ValueError, EOFError):
+        pass  # not there, or cut off by a full disk: made again
+    try:
+        result = _features(path, settings, variant, int(digest[:8], 16))
+    except AudioError as error:
+        return str(error)
+    if isinstance(result, str):
+        return result
+    entry.parent.mkdir(exist_ok=True)
+    partial = entry.with_suffix(f".{os.getpid()}.part")
+    with open(partial, "wb") as file:
+        np.save(file, result)
+    partial.replace(entry)
+    return result
+
+
+def _features(path: Path, settings: FeatureSettings, variant: int, seed: int) -> NDArray[np.float16] | str:
+    rng = np.random.default_rng(seed)
+    samples = load_audio(path)
+    voice = find_voice(samples)
+    if voice.seconds < MIN_VOICED_SECONDS:
+        return f"{voice.seconds:.2f} s of voice is too little"
+    if variant:
+        samples = augment(samples, rng)
+        voice = find_voice(samples)
+    clip, _ = fit_clip(samples, voice)
+    if variant:
+        clip = shift_time(clip, rng)
+    return extract_features(clip, settings).astype(np.float16)

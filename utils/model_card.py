@@ -1,0 +1,189 @@
+"""What a bundle is worth on speakers it never heard, measured through the Predictor that serves, and said plainly."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.corpora import CORPORA
+from utils.dataset_loader import Recording, Split
+from utils.errors import AudioError
+from utils.evaluation import Report, bootstrap_interval, evaluate
+from utils.networks import System
+from utils.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A bundle's figures on the test speakers.
+
+    `probabilities` (clips, labels) and `truth` (clips,) are of the clips that were answered; `refused` counts those
+    in which no or too little speech was found; `interval` is the 95% interval of the UAR over speakers; `by_corpus`
+    holds a report and an interval for each corpus; `answered` and `right` say how many answers were not "uncertain",
+    as a share of all, and how many of these were right.
+    """
+
+    report: Report
+    interval: tuple[float, float]
+    by_corpus: dict[str, tuple[Report, tuple[float, float]]]
+    speakers: int
+    refused: int
+    answered: float
+    right: float
+    probabilities: NDArray[np.float64]
+    truth: NDArray[np.intp]
+
+    def as_dict(self) -> dict[str, object]:
+        """For bundle.json."""
+        return {
+            "uar": self.report.uar,
+            "uar_interval": self.interval,
+            "accuracy": self.report.accuracy,
+            "macro_f1": self.report.macro_f1,
+            "ece": self.report.ece,
+            "recalls": self.report.recalls,
+            "uar_by_corpus": {name: report.uar for name, (report, _) in self.by_corpus.items()},
+            "clips": self.report.clips,
+            "speakers": self.speakers,
+            "refused": self.refused,
+            "answered": self.answered,
+            "right_when_answered": self.right,
+        }
+
+
+def measure(
+    predictor: Predictor, recordings: Sequence[Recording], progress: Callable[[int, int], None] | None = None
+) -> Measured:
+    """Hears every recording, as a person's file would be heard, and compares.
+
+    Raises:
+        ValueError: none of them could be judged.
+    """
+    probabilities, kept, certain = [], [], []
+    for done, recording in enumerate(recordings, 1):
+        try:
+            prediction = predictor.predict(recording.path).require_speech()
+        except AudioError:
+            continue
+        finally:
+            if progress:
+                progress(done, len(recordings))
+        probabilities.append([prediction.probabilities[label] for label in predictor.labels])
+        certain.append(prediction.status == "ok")
+        kept.append(recording)
+    matrix = np.array(probabilities)
+    truth = np.array([predictor.labels.index(recording.label) for recording in kept])
+    corpora = np.array([recording.placed.corpus for recording in kept])
+    speakers = np.array([str(recording.placed.speaker) for recording in kept])
+
+    def part(chosen: NDArray[np.bool_]) -> tuple[Report, tuple[float, float]]:
+        heard = matrix[chosen].argmax(axis=1)
+        interval = bootstrap_interval(truth[chosen], heard, list(speakers[chosen]))
+        return evaluate(matrix[chosen], truth[chosen], predictor.labels), interval
+
+    report, interval = part(np.ones(len(truth), dtype=bool))
+    sure = np.array(certain)
+    return Measured(
+        report=report,
+        interval=interval,
+        by_corpus={str(name): part(corpora == name) for name in np.unique(corpora)},
+        speakers=len(np.unique(speakers)),
+        refused=len(recordings) - len(kept),
+        answered=float(sure.mean()),
+        right=float(np.mean(matrix[sure].argmax(axis=1) == truth[sure])) if sure.any() else 0.0,
+        probabilities=matrix,
+        truth=truth,
+    )
+
+
+def describe(split: Split) -> str:
+    """One line for each part of a split: clips and speakers for each corpus."""
+    lines = []
+    for name, part in (("training", split.train), ("validation", split.validation), ("test", split.test)):
+        clips = Counter(recording.placed.corpus for recording in part)
+        people = {corpus: {r.placed.speaker for r in part if r.placed.corpus == corpus} for corpus in clips}
+        counts = ", ".join(f"{corpus} {n} clips of {len(people[corpus])}" for corpus, n in sorted(clips.items()))
+        lines.append(f"{name + ':':12}{counts}")
+    return "\n".join(lines)
+
+
+def model_card(system: System, measured: Measured, split: Split) -> str:
+    """The model card, as Markdown."""
+    labels = list(system.labels)
+    rows = [("**all, pooled**", measured.report, measured.interval)]
+    rows += [(_title(name), report, interval) for name, (report, interval) in measured.by_corpus.items()]
+    table = [
+        "| test speakers of | clips | UAR | 95% interval | " + " | ".join(labels) + " |",
+        "|---|---|---|---|" + "---|" * len(labels),
+    ]
+    for name, report, (low, high) in rows:
+        recalls = " | ".join("–" if r is None else f"{r:.0%}" for r in report.recalls.values())
+        table.append(f"| {name} | {report.clips} | {report.uar:.1%} | {low:.1%} – {high:.1%} | {recalls} |")
+    data = [
+        f"| {_title(name)} | {sum(r.placed.corpus == name for r in split.train)} | {CORPORA[name].licence} |"
+        for name in (*system.corpora, *system.extra_corpora)
+    ]
+    return _CARD.format(
+        name=system.name,
+        about=system.about,
+        speakers=measured.speakers,
+        table="\n".join(table),
+        chance=f"{1 / len(labels):.1%}",
+        ece=f"{measured.report.ece:.3f}",
+        answered=f"{measured.answered:.0%}",
+        right=f"{measured.right:.0%}",
+        refused=measured.refused,
+        asked=measured.refused + measured.report.clips,
+        data="\n".join(data),
+    )
+
+
+def _title(corpus: str) -> str:
+    return CORPORA[corpus].title if corpus in CORPORA else corpus
+
+
+_CARD = """# Model card: {name}
+
+{about}. Written by `python train.py` together with the weights it describes; don't edit it by hand.
+
+## How well it hears strangers
+
+{speakers} speakers whom the network never heard, neither in training nor for choosing the epoch. UAR is the mean of the
+recalls of the emotions; guessing gives {chance}. The interval says how much it would vary with other speakers
+(bootstrap over speakers). The last columns are each emotion's recall.
+
+{table}
+
+![Confusion matrix](confusion_matrix.png)
+
+**Confidence.** Expected calibration error {ece}. Answers below a confidence chosen on the validation speakers are
+called uncertain: {answered} of the clips got a definite answer, and {right} of these answers were right. {refused} of
+{asked} clips were refused because no or too little speech was found in them.
+
+![Reliability](reliability.png)
+
+## Data and licences
+
+| corpus | training clips | licence |
+|---|---|---|
+{data}
+
+Because RAVDESS and nEMO are licensed for non-commercial use, so are these weights: CC BY-NC-SA 4.0, with attribution
+to the corpora above. The code is MIT.
+
+## What it can't do
+
+- It hears how an emotion is **acted**. People who feel something speak less clearly than actors do.
+- It heard English, Polish and Bengali, mostly from people between 20 and 50, and nobody speaking over noise of
+  their own kitchen. Expect less in other languages, from children, and from far away.
+- It judges at most 3 seconds, one speaker, no words. Irony is lost on it.
+- It must not be used to decide anything about a person: not hiring, not grading, not policing, not health.
+
+## Files
+
+`emotion_model.onnx` is what serving loads (scaler folded in); `best_emotion_model.keras` and `feature_scaler.pkl` are
+the same network for research (the scaler is a pickle: load it only if you trust where it comes from); `bundle.json`
+holds labels, feature settings, figures and the SHA-256 of every file.
+"""
