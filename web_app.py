@@ -16,6 +16,7 @@ from flask import Flask
 from utils.clip_store import ClipStore
 from utils.decoding import SAMPLE_RATE
 from utils.errors import BundleError, StoreError, VoiceError
+from utils.predictor import Predictor
 from utils.transcription import ENGINES, Transcriber, make_transcriber
 from web import configuration, pages, service_api
 from web.api import ClipId, api
@@ -91,8 +92,6 @@ def _add_routes(app: Flask) -> None:
 
 def _load_predictor(models: Path) -> tuple[Model | None, str | None]:
     """The model, warm; or why there is none: the server starts without, and says so."""
-    from utils.predictor import Predictor  # brings ONNX Runtime: not needed with a predictor of one's own
-
     try:
         predictor = Predictor.load(models)
     except BundleError as error:

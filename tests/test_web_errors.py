@@ -123,9 +123,7 @@ STORED = [
 
 @pytest.mark.parametrize(("method", "path"), STORED)
 def test_a_store_that_fails(make_app, method, path):
-    assert_error(
-        make_app(store=BrokenStore()).test_client().open(path, method=method), 503, "storage_unavailable"
-    )
+    assert_error(make_app(store=BrokenStore()).test_client().open(path, method=method), 503, "storage_unavailable")
 
 
 def test_a_clip_that_cant_be_stored(make_app, wav):
@@ -157,9 +155,7 @@ def test_a_full_disk_below_an_upload_on_its_way(make_app, wav):
     assert_error(answer, 503, "storage_unavailable")
 
 
-@pytest.mark.parametrize(
-    "broken", [RuntimeError("secret words"), VoiceError("not meant for people"), KeyError("x")]
-)
+@pytest.mark.parametrize("broken", [RuntimeError("secret words"), VoiceError("not meant for people"), KeyError("x")])
 def test_our_own_mistakes_tell_nothing_and_harm_nothing(make_app, wav, broken, caplog):
     client = make_app(predictor=FakePredictor(broken)).test_client()
     answer = client.post("/api/clips", data={"audio": (io.BytesIO(wav), "a.wav")})
@@ -194,16 +190,14 @@ def test_a_damaged_bundle_starts_a_server_that_says_so(make_app, monkeypatch):
         def load(folder):
             raise BundleError("The model is damaged: get models/ again.")
 
-    monkeypatch.setattr("utils.predictor.Predictor", Broken, raising=False)
+    monkeypatch.setattr("web_app.Predictor", Broken)
     answer = make_app(predictor=None).test_client().get("/api/health/ready")
     assert_error(answer, 503, "bad_model")
 
 
 def test_the_model_is_warm_before_anybody_asks(make_app, monkeypatch):
     fake = FakePredictor()
-    monkeypatch.setattr(
-        "utils.predictor.Predictor", type("P", (), {"load": lambda folder: fake}), raising=False
-    )
+    monkeypatch.setattr("web_app.Predictor", type("P", (), {"load": lambda folder: fake}), raising=False)
     assert make_app(predictor=None).test_client().get("/api/health/ready").json["model"] == "fake"
     assert len(fake.calls) == 1
 
@@ -220,9 +214,7 @@ def test_ready_names_the_model(client):
 
 def test_nothing_of_a_voice_is_in_the_logs(make_app, wav, caplog):
     caplog.set_level(logging.DEBUG)
-    transcriber = FakeTranscriber(
-        "private words", TranscriberUnavailableError("Google can't be reached: wait.")
-    )
+    transcriber = FakeTranscriber("private words", TranscriberUnavailableError("Google can't be reached: wait."))
     client = make_app(transcriber=transcriber).test_client()
     answer = client.post("/api/clips?note=QUERY", data={"audio": (io.BytesIO(wav), "SECRETNAME.wav")})
     clip = f"/api/clips/{answer.json['id']}"
@@ -298,8 +290,7 @@ def test_too_often_is_told_to_wait(make_app, wav):
 def test_throwing_the_cookie_away_gains_nothing(make_app, wav):
     app = make_app({"CLIPS_PER_MINUTE": 2})
     answers = [
-        app.test_client().post("/api/clips", data={"audio": (io.BytesIO(wav), "a.wav")}).status_code
-        for _ in range(3)
+        app.test_client().post("/api/clips", data={"audio": (io.BytesIO(wav), "a.wav")}).status_code for _ in range(3)
     ]
     assert answers == [201, 201, 429]
 

@@ -36,9 +36,7 @@ def config_of(answer):
 
 
 def upload(client, wav, name="a.wav"):
-    return client.post(
-        "/", data={"audio": (io.BytesIO(wav), name)}, headers={"Accept": "text/html,*/*;q=0.8"}
-    )
+    return client.post("/", data={"audio": (io.BytesIO(wav), name)}, headers={"Accept": "text/html,*/*;q=0.8"})
 
 
 def test_the_page_knows_the_server(client):

@@ -102,9 +102,7 @@ def test_clips_and_cookies_outlive_a_restart(start, wav):
     _, headers, clip = first.send(wav)
     first.process.kill()
     first.process.wait()
-    status, _, body = start().call(
-        "GET", "/api/clips", headers={"Cookie": headers["Set-Cookie"].split(";")[0]}
-    )
+    status, _, body = start().call("GET", "/api/clips", headers={"Cookie": headers["Set-Cookie"].split(";")[0]})
     assert status == 200
     assert json.loads(body)["clips"] == [clip]
 

@@ -16,6 +16,7 @@ from flask import (
 )
 from markupsafe import Markup
 
+from utils.audio_preprocessing import CLIP_SECONDS
 from utils.clip_store import Clip
 from utils.decoding import MAX_BYTES, MAX_SECONDS
 from utils.emotions import EMOJI, SAMPLE_SENTENCES
@@ -26,7 +27,6 @@ from web.schemas import ClipJson, ClipQuery
 from web.services import services
 
 ACCEPT = (".wav", ".mp3", ".m4a", ".aac", ".mp4", ".flac", ".ogg", ".opus", ".webm")
-CLIP_SECONDS = 3  # as long as the model hears
 
 page = Blueprint("page", __name__)
 

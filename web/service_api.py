@@ -45,7 +45,7 @@ def show() -> dict[str, object]:
 
 
 @choices.route("/settings", methods=["PUT"])
-@choices.arguments(schemas.SettingsJson)
+@choices.arguments(schemas.SettingsJson, required=False)
 @choices.response(200, schemas.SettingsJson)
 @choices.alt_response(403, schema=schemas.Error)
 def change(chosen: dict[str, Any]) -> dict[str, object]:

@@ -109,7 +109,7 @@ class _Parser(HTTPRequestParser):
             self._rest -= consumed
             self.completed = not self._rest
             return consumed
-        consumed = super().received(data)
+        consumed: int = super().received(data)
         too_large = isinstance(self.error, RequestEntityTooLarge) and not self.chunked
         if self.completed and too_large and self.content_length <= DISCARD_BYTES:
             self.error = None
