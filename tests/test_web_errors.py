@@ -54,6 +54,8 @@ FAILURES = [
     ("PUT", "/api/settings", {"json": []}, 400, "bad_request"),
     ("PUT", "/api/settings", {"json": {"transcribe": "perhaps"}}, 400, "bad_request"),
     ("PUT", "/api/settings", {"json": {"transcribe": None}}, 400, "bad_request"),
+    ("PUT", "/api/settings", {"json": {"transcribe": 0}}, 400, "bad_request"),
+    ("PUT", "/api/settings", {"json": {"transcribe": "on"}}, 400, "bad_request"),
     ("PUT", "/api/settings", {"json": {"language": "klingon"}}, 400, "bad_request"),
     ("PUT", "/api/settings", {"json": {"language": "<script>"}}, 400, "bad_request"),
     ("PUT", "/api/settings", {"json": {"nonsense": 1}}, 400, "bad_request"),

@@ -94,10 +94,19 @@ class ClipQuery(Schema):
     )
 
 
+class Switch(fields.Boolean):
+    """true or false, and nothing that only looks like them."""
+
+    def _deserialize(self, value: object, *_args: object, **_options: object) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class SettingsJson(Schema):
     """What a visitor chose."""
 
-    transcribe = fields.Boolean(metadata={"description": "whether clips may be written down"})
+    transcribe = Switch(metadata={"description": "whether clips may be written down"})
     language = fields.String(validate=validate.Regexp(f"^{LANGUAGE.pattern}$"), metadata={"example": "en-US"})
 
 
