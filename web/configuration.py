@@ -25,7 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "CORS_ORIGINS": [],  # empty: no other site's page may call
     "PROXIES": 0,  # how many proxies in front set X-Forwarded-*
     "CLIPS_PER_MINUTE": 60,  # for each visitor
-    "HEARING": (os.cpu_count() or 1, 32, 10.0),  # at work, waiting, seconds to wait
+    "HEARING": (os.cpu_count() or 1, 64, 10.0),  # at work, waiting, seconds to wait
     "WRITING": (2, 4, 10.0),
     "MAX_CONTENT_LENGTH": MAX_BYTES + 64 * 1024,  # the file and the multipart around it
     "MAX_FORM_MEMORY_SIZE": 128 * 1024,  # Werkzeug reads 64 KiB at a time and refuses files when this is near
