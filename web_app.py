@@ -16,9 +16,10 @@ from flask import Flask
 from utils.clip_store import ClipStore
 from utils.decoding import SAMPLE_RATE
 from utils.errors import BundleError, StoreError, VoiceError
+from utils.predictor import Predictor
 from utils.transcription import ENGINES, Transcriber, make_transcriber
 from web import configuration, pages, service_api
-from web.api import api
+from web.api import ClipId, api
 from web.errors import init_errors
 from web.gate import Gate
 from web.guard import init_guard
@@ -46,7 +47,7 @@ def create_app(
         store: the history; else the one in INSTANCE.
 
     Raises:
-        OSError: the instance folder can't be used.
+        ConfigurationError: the environment or the instance folder can't be used.
         StoreError: the history can't be opened.
         TranscriberUnavailableError: no engine has that name.
     """
@@ -58,11 +59,18 @@ def create_app(
     if not app.config.get("SECRET_KEY"):
         app.config["SECRET_KEY"] = configuration.secret_key(instance)
     app.session_interface = Sessions()
+    app.url_map.merge_slashes = False
+    app.url_map.converters["clip"] = ClipId
     app.json.sort_keys = False  # type: ignore[attr-defined] # probabilities come in the model's order
+    problem = None
+    if predictor is None:
+        predictor, problem = _load_predictor(Path(app.config["MODELS"]))
+    keeps = app.config["HISTORY"]  # without clips to come back to, nothing can be written down
     app.extensions["voice"] = Services(
-        predictor=predictor or _load_predictor(Path(app.config["MODELS"])),
-        transcriber=transcriber or make_transcriber(app.config["TRANSCRIBER"]),
-        store=store or _open_store(app, instance),
+        predictor=predictor,
+        problem=problem,
+        transcriber=transcriber or make_transcriber(app.config["TRANSCRIBER"] if keeps else "off"),
+        store=store or (ClipStore(instance, app.config["DATABASE_URL"]) if keeps else NoHistory()),
         hearing=Gate(*app.config["HEARING"]),
         writing=Gate(*app.config["WRITING"]),
     )
@@ -73,6 +81,7 @@ def create_app(
 
 def _add_routes(app: Flask) -> None:
     description = service_api.DescribedApi(app)
+    description.register_converter(ClipId, lambda _: {"type": "string", "pattern": ClipId.regex})
     for blueprint in (api, service_api.health, service_api.choices):
         description.register_blueprint(blueprint)
     app.add_url_rule("/api/docs", "docs", lambda: service_api.describe(description))
@@ -81,17 +90,15 @@ def _add_routes(app: Flask) -> None:
     init_guard(app)
 
 
-def _load_predictor(models: Path) -> Model | BundleError:
+def _load_predictor(models: Path) -> tuple[Model | None, str | None]:
     """The model, warm; or why there is none: the server starts without, and says so."""
-    from utils.predictor import Predictor  # brings ONNX Runtime: not needed with a predictor of one's own
-
     try:
         predictor = Predictor.load(models)
     except BundleError as error:
         logging.getLogger("web").warning("%s", error)
-        return error
+        return None, str(error)
     predictor.predict(_hum())  # the first prediction is slow: nobody should wait for it
-    return predictor
+    return predictor, None
 
 
 def _hum() -> np.ndarray:
@@ -99,10 +106,6 @@ def _hum() -> np.ndarray:
     seconds = np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
     hum = sum(np.sin(2 * np.pi * 120 * n * seconds) / n for n in range(1, 20))
     return (0.1 * hum * (1 + np.sin(2 * np.pi * 4 * seconds))).astype(np.float32)
-
-
-def _open_store(app: Flask, instance: Path) -> ClipStore | NoHistory:
-    return ClipStore(instance, app.config["DATABASE_URL"]) if app.config["HISTORY"] else NoHistory()
 
 
 def prune(app: Flask) -> None:
@@ -125,13 +128,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("web").setLevel(logging.INFO)
-    config = {"INSTANCE": options.instance, "MODELS": options.models, "TRANSCRIBER": options.transcriber}
-    config |= {"KEEP_DAYS": options.keep_days, "HISTORY": not options.no_history}
+    config = {name.upper(): value for name, value in vars(options).items() if name not in {"host", "port"}}
     try:
         app = create_app(config)
         threading.Thread(target=_keep_pruning, args=[app], daemon=True).start()
         serve(app, options.host, options.port, ready=lambda url: print(f"Listening on {url}", flush=True))
-    except (VoiceError, OSError, ValueError) as error:
+    except VoiceError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -144,11 +146,18 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=5000, help="port to listen on")
     parser.add_argument("--instance", default="instance", help="folder for everything the server writes")
-    parser.add_argument("--models", default="models", help="folder of the trained model")
+    parser.add_argument("--models", default="models", help="folder of the model")
     parser.add_argument("--transcriber", choices=ENGINES, help="what writes clips down")
-    parser.add_argument("--keep-days", type=int, default=30, help="delete clips after so many days; 0: never")
-    parser.add_argument("--no-history", action="store_true", help="store no clips at all")
+    parser.add_argument("--keep-days", type=_days, default=30, help="delete older clips; 0: keep them")
+    parser.add_argument("--no-history", dest="history", action="store_false", help="store no clips at all")
     return parser.parse_args(arguments)
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 0:
+        raise ValueError
+    return days
 
 
 if __name__ == "__main__":

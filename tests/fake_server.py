@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import web_app
 from tests.fakes import FakePredictor, FakeTranscriber
 
-web_app._load_predictor = lambda models: FakePredictor()
+web_app._load_predictor = lambda models: (FakePredictor(), None)
 web_app.make_transcriber = lambda name: FakeTranscriber()
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ in the database that the URL names. Several threads and processes may use one fo
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 import numpy as np
 import sqlalchemy as sa
-from alembic.util.exc import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from utils import store_files
@@ -71,17 +70,21 @@ class ClipStore:
             database_url: an SQLAlchemy URL of another database.
 
         Raises:
-            StoreError: the folder or the database can't be used, or was made by a newer version.
+            StoreError: the folder or the database can't be used, or is of a newer version.
         """
         self._audio = folder / "clips"
-        with _translated():
+        with _translated(), ExitStack() as undo:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._audio.mkdir(mode=0o700, exist_ok=True)
-            self._engine = open_engine(database_url or f"sqlite:///{folder / 'history.sqlite3'}")
-            migrate(self._engine)
             self._lock = store_files.FolderLock(self._audio / ".lock")
+            undo.callback(self._lock.release)
+            own = sa.URL.create("sqlite", database=str(folder / "history.sqlite3"))
+            self._engine = open_engine(database_url or own)
+            undo.callback(self._engine.dispose)
             with self._lock.opening() as alone:
+                migrate(self._engine)
                 self._tidy(alone)
+            undo.pop_all()
 
     def add(
         self,
@@ -225,7 +228,7 @@ def _translated() -> Iterator[None]:
     """Turn what the disk and the database raise into a StoreError."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, CommandError, OSError) as error:
+    except (SQLAlchemyError, sqlite3.Error, ImportError, OSError) as error:
         raise StoreError(
             "The history can't be read or written right now: make sure its disk has space and can be "
             "written, then try again."

@@ -70,7 +70,7 @@ class FolderLock:
         Raises:
             OSError: it can't be made.
         """
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = path.open("ab")
 
     @contextmanager
     def opening(self) -> Iterator[bool]:
@@ -79,14 +79,14 @@ class FolderLock:
             yield False
             return
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             alone = True
         except BlockingIOError:
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            fcntl.flock(self._file, fcntl.LOCK_SH)
             alone = False
         yield alone
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def release(self) -> None:
         """Let the folder go."""
-        os.close(self._descriptor)
+        self._file.close()

@@ -1,14 +1,20 @@
 """The database of the history: its table, how it is opened, and how an older one becomes a newer one."""
 
 import sqlite3
+import threading
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
+
+from utils.errors import StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0  # how long a write waits for another process before it fails
+
+_ALEMBIC = threading.Lock()  # it keeps the migration at work in a module of its own
 
 METADATA = sa.MetaData()
 
@@ -36,8 +42,12 @@ CLIPS = sa.Table(
 """One row for each clip. A change here needs a new file in migrations/versions/ (a test compares them)."""
 
 
-def open_engine(url: str) -> sa.Engine:
-    """An engine for `url`; SQLite is set up to lose nothing it acknowledged and to forget what is deleted."""
+def open_engine(url: str | sa.URL) -> sa.Engine:
+    """An engine for `url`; SQLite is set up to lose nothing it acknowledged and to forget what is deleted.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: this is no URL of a database, or its driver isn't installed.
+    """
     engine = sa.create_engine(url, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
@@ -49,16 +59,20 @@ def migrate(engine: sa.Engine) -> None:
     """Bring the database to the newest revision, in one transaction, one process at a time.
 
     Raises:
-        alembic.util.exc.CommandError: the database is newer than this program.
+        StoreError: the database is newer than this program.
         sqlalchemy.exc.SQLAlchemyError: the database can't be used.
     """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with engine.connect().execution_options(exclusive=True) as connection, connection.begin():
+    exclusive = engine.execution_options(exclusive=True)
+    with _ALEMBIC, exclusive.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7300216)")  # any number of our own
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise StoreError("This history was made by a newer version: update the program.") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -5,12 +5,20 @@ from typing import Any
 from flask import Response, request, send_file
 from flask_smorest import Blueprint
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import BaseConverter
 
 from utils.clip_store import Clip, Transcript
+from utils.errors import ClipNotFoundError
 from web import export, schemas
 from web.hearing import SOURCES, hear, write_down
 from web.services import services
 from web.visitor import visitor
+
+
+class ClipId(BaseConverter):
+    """A clip's id in an address; anything else is no address at all."""
+
+    regex = "[0-9a-f]{46}"
 
 
 class Parser(FlaskParser):
@@ -110,7 +118,7 @@ def as_json() -> Response:
     return export.json_download(visitor() or "")
 
 
-@api.route("/clips/<clip_id>", methods=["GET"])
+@api.route("/clips/<clip:clip_id>", methods=["GET"])
 @api.response(200, schemas.ClipJson)
 @fails(404, 503)
 def show(clip_id: str) -> Clip:
@@ -118,7 +126,7 @@ def show(clip_id: str) -> Clip:
     return services().store.get(visitor() or "", clip_id)
 
 
-@api.route("/clips/<clip_id>", methods=["DELETE"])
+@api.route("/clips/<clip:clip_id>", methods=["DELETE"])
 @api.response(204)
 @fails(403, 404, 503)
 def delete(clip_id: str) -> None:
@@ -126,17 +134,20 @@ def delete(clip_id: str) -> None:
     services().store.delete(visitor() or "", clip_id)
 
 
-@api.route("/clips/<clip_id>/audio", methods=["GET"])
+@api.route("/clips/<clip:clip_id>/audio", methods=["GET"])
 @api.response(200, {"type": "string", "format": "binary"}, content_type="audio/wav")
 @api.alt_response(206, schema={"type": "string", "format": "binary"}, content_type="audio/wav")
 @fails(404, 416, 503)
 def audio(clip_id: str) -> Response:
     """The clip as a WAV file (16-bit, 16 kHz, mono), whole or by Range."""
     path = services().store.audio_path(visitor() or "", clip_id)
-    return send_file(path.resolve(), mimetype="audio/wav", conditional=True)
+    try:
+        return send_file(path.resolve(), mimetype="audio/wav", conditional=True)
+    except FileNotFoundError as error:
+        raise ClipNotFoundError("This clip was deleted a moment ago.") from error
 
 
-@api.route("/clips/<clip_id>/transcript", methods=["POST"])
+@api.route("/clips/<clip:clip_id>/transcript", methods=["POST"])
 @api.doc(requestBody=LANGUAGE)
 @api.response(200, schemas.TranscriptJson)
 @fails(400, 403, 404, 429, 503)

@@ -3,9 +3,10 @@
 import logging
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, SecurityError
 
-from utils.errors import VoiceError
+from utils.decoding import MAX_BYTES
+from utils.errors import StoreError, VoiceError
 from web import pages
 
 STATUS = {
@@ -37,7 +38,7 @@ HTTP_ERRORS = {
     400: ("bad_request", "This request can't be understood: compare it with the description at /api/docs."),
     404: ("not_found", "There is nothing at this address: go back to the start page."),
     405: ("method_not_allowed", "This address can't be called in this way: compare with /api/docs."),
-    413: ("too_large", "This upload is too large: send one audio file of at most 25 MB."),
+    413: ("too_large", f"This is too large: send one audio file of at most {MAX_BYTES >> 20} MB."),
     429: ("too_many_requests", "That was a lot in a short time: wait a minute and try again."),
     500: ("internal", "Something went wrong on the server: try again, and report it if it happens again."),
 }
@@ -49,6 +50,8 @@ def init_errors(app: Flask) -> None:
     """Answer every failure of `app` in the one shape."""
     app.register_error_handler(VoiceError, _voice_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(RecursionError, lambda _: _http_error(BadRequest()))  # JSON nested too deep
+    app.register_error_handler(OSError, _disk_error)
     app.register_error_handler(Exception, _bug)
 
 
@@ -70,6 +73,12 @@ def _http_error(error: HTTPException) -> Response:
     return answer
 
 
+def _disk_error(error: OSError) -> Response:
+    """An upload is kept in a temporary file while it arrives: that disk can be full, too."""
+    logging.getLogger("web").error("the disk failed", exc_info=error)
+    return _answer(503, StoreError.code, "The server's disk is full or broken: try again later.")
+
+
 def _bug(error: Exception) -> Response:
     logging.getLogger("web").error("a request failed", exc_info=error)
     return _answer(500, *HTTP_ERRORS[500])
@@ -88,7 +97,7 @@ def _answer(status: int, code: str, message: str) -> Response:
 
 def wants_page() -> bool:
     """Whether a person with a browser is asking, rather than a program."""
-    if request.path.startswith(("/api/", "/static/")):
+    if request.path.startswith(("/api/", "/static/")) or isinstance(request.routing_exception, SecurityError):
         return False
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
@@ -96,6 +105,7 @@ def wants_page() -> bool:
 def _what_is_invalid(error: HTTPException) -> str | None:
     """The sentence for a parameter that failed its schema, as webargs reports it."""
     for fields in getattr(error, "data", {}).get("messages", {}).values():
-        for name, problems in fields.items():
+        if isinstance(fields, dict):  # a list where the body isn't even JSON
+            name, problems = next(iter(fields.items()))
             return f"The value of {name} can't be used: {' '.join(map(str, problems))}"
     return None

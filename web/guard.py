@@ -1,7 +1,6 @@
 """What protects visitors: headers on every answer, no calls from foreign pages, a rate for each visitor."""
 
 import logging
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request, session
 from flask_cors import CORS
@@ -25,6 +24,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+SMALL_BODY = 64 * 1024  # bytes, of everything that is no upload
 LIMITED = {  # endpoints that cost something -> whose budget they share
     "clips.add": "clips",
     "page.upload": "clips",
@@ -46,6 +46,7 @@ def init_guard(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.config["TRUSTED_HOSTS"] = app.config["ALLOWED_HOSTS"] or None
     app.before_request(_refuse_foreign_pages)
+    app.before_request(_expect_small_bodies)
     app.after_request(_add_headers)
     origins = app.config["CORS_ORIGINS"]
     if origins:
@@ -72,9 +73,14 @@ def _refuse_foreign_pages() -> None:
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     if origin is not None and _is_allowed(origin):
         return
-    ours = origin is None or urlsplit(origin).netloc == request.host
+    ours = origin in (None, f"http://{request.host}", f"https://{request.host}")
     if not ours or site not in {"same-origin", "none"}:
         raise ForbiddenError("This was asked by another site's page: open this server's own page and try there.")
+
+
+def _expect_small_bodies() -> None:
+    if LIMITED.get(request.endpoint or "") != "clips":
+        request.max_content_length = SMALL_BODY
 
 
 def _is_allowed(origin: str) -> bool:

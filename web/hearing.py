@@ -32,19 +32,17 @@ class BadRequestError(VoiceError):
 def hear() -> Clip:
     """Judge and store the upload of the current request (multipart `audio`, optional `source`).
 
-    The body is read inside the gate, so that memory is bounded by the number that works at a time.
-
     Raises:
         VoiceError: any reason why there is no clip; nothing is stored then.
     """
     model = services().model
-    with services().hearing.enter():
-        upload = request.files.get("audio")
-        if upload is None or not upload.filename:
-            raise NoFileError("There is no audio in this request: send the file in the form field `audio`.")
-        source = request.form.get("source", "upload")
-        if source not in SOURCES:
-            raise BadRequestError("The value of source can't be used: it is recording or upload.")
+    upload = request.files.get("audio")
+    if upload is None or not upload.filename:
+        raise NoFileError("There is no audio in this request: send the file in the form field `audio`.")
+    source = request.form.get("source", "upload")
+    if source not in SOURCES:
+        raise BadRequestError("The value of source can't be used: it is recording or upload.")
+    with services().hearing.enter():  # only here is the file read, so that memory is bounded
         data = upload.stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise AudioTooLargeError(f"This file is larger than {MAX_BYTES >> 20} MB: cut it or compress it.")
@@ -59,11 +57,12 @@ def hear() -> Clip:
     )
 
 
-def write_down(clip_id: str, wanted_language: str | None) -> Transcript:
+def write_down(clip_id: str, wanted_language: object) -> Transcript:
     """Ask for the words of the visitor's clip and keep them, unless the visitor switched that off.
 
     Raises:
         ClipNotFoundError: this visitor has no such clip.
+        UnknownLanguageError: the engine doesn't know the language that is asked for.
         TranscriberUnavailableError: the engine can't be reached; the clip remembers that.
         OverloadedError: too many are waiting for words.
         StoreError: the history can't be read or written.
@@ -71,6 +70,7 @@ def write_down(clip_id: str, wanted_language: str | None) -> Transcript:
     name = visitor.visitor() or ""
     store, transcriber = services().store, services().transcriber
     path = store.audio_path(name, clip_id)
+    visitor.require_known(wanted_language)
     if transcriber.name == "off" or not visitor.settings()["transcribe"]:
         return Transcript("off")
     chosen = visitor.language(wanted_language or visitor.settings()["language"])

@@ -79,7 +79,7 @@ class ClipQuery(Schema):
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
     before = fields.String(
         load_default=None,
-        validate=validate.Regexp(r"[0-9a-f]{1,64}\Z"),
+        validate=validate.Regexp("^[0-9a-f]{1,64}$"),
         metadata={"description": "a clip's id"},
     )
     emotion = fields.String(
@@ -94,11 +94,20 @@ class ClipQuery(Schema):
     )
 
 
+class Switch(fields.Boolean):
+    """true or false, and nothing that only looks like them."""
+
+    def _deserialize(self, value: object, *_args: object, **_options: object) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class SettingsJson(Schema):
     """What a visitor chose."""
 
-    transcribe = fields.Boolean(metadata={"description": "whether clips may be written down"})
-    language = fields.String(validate=validate.Regexp(LANGUAGE.pattern + r"\Z"), metadata={"example": "en-US"})
+    transcribe = Switch(metadata={"description": "whether clips may be written down"})
+    language = fields.String(validate=validate.Regexp(f"^{LANGUAGE.pattern}$"), metadata={"example": "en-US"})
 
 
 class Health(Schema):

@@ -29,9 +29,10 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """The collaborators of one app; `predictor` is the reason when there is no model."""
+    """The collaborators of one app."""
 
-    predictor: Model | BundleError
+    predictor: Model | None
+    problem: str | None  # why there is no predictor
     transcriber: Transcriber
     store: ClipStore | NoHistory
     hearing: Gate
@@ -44,14 +45,14 @@ class Services:
         Raises:
             BundleError: there is none.
         """
-        if isinstance(self.predictor, BundleError):
-            raise self.predictor
+        if self.predictor is None:
+            raise BundleError(self.problem)
         return self.predictor
 
     @property
     def labels(self) -> tuple[str, ...]:
         """What the model can answer, in its order."""
-        return DEFAULT_LABELS if isinstance(self.predictor, BundleError) else self.predictor.labels
+        return self.predictor.labels if self.predictor else DEFAULT_LABELS
 
     @property
     def keeps_history(self) -> bool:

@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import os
 import signal
 import socket
 import threading
@@ -44,6 +43,8 @@ def serve(app: Flask, host: str, port: int, *, ready: Callable[[str], None]) -> 
         threads=SPARE_THREADS + sum(sum(app.config[gate][:2]) for gate in ("HEARING", "WRITING")),
         connection_limit=MAX_CONNECTIONS,
         max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
+        inbuf_overflow=128 * 1024,  # larger bodies wait on disk, so that many at once need little memory
+        clear_untrusted_proxy_headers=not app.config["PROXIES"],
         ident=None,
     )
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
@@ -63,6 +64,8 @@ def serve(app: Flask, host: str, port: int, *, ready: Callable[[str], None]) -> 
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
+        if port not in range(65_536):  # the system would take it modulo 65536
+            raise OverflowError(port)
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=1024)
     except (OSError, OverflowError) as error:
@@ -74,8 +77,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _turn(server: TcpWSGIServer, seconds: float) -> None:
-    """One turn of the loop; poll() where there is one, because select() ends at 1024 open files."""
-    server.asyncore.loop(timeout=seconds, use_poll=os.name != "nt", map=server._map, count=1)
+    """One turn of the loop, with poll() where there is one: select() ends at 1024 open files."""
+    server.asyncore.loop(timeout=seconds, use_poll=True, map=server._map, count=1)
 
 
 def _drain(server: TcpWSGIServer) -> None:
@@ -106,13 +109,13 @@ class _Parser(HTTPRequestParser):
             self._rest -= consumed
             self.completed = not self._rest
             return consumed
-        consumed = super().received(data)
+        consumed: int = super().received(data)
         too_large = isinstance(self.error, RequestEntityTooLarge) and not self.chunked
         if self.completed and too_large and self.content_length <= DISCARD_BYTES:
             self.error = None
             if self.expect_continue:  # the client waits to be asked for the body: it won't be
                 self.expect_continue = False
-                self.connection_close = True
+                self.headers["CONNECTION"] = "close"
             else:
                 self._rest, self.completed = self.content_length, False
         return consumed

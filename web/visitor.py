@@ -6,10 +6,17 @@ import secrets
 from flask import Flask, current_app, request, session
 from flask.sessions import SecureCookieSessionInterface
 
+from utils.errors import VoiceError
 from utils.transcription import DEFAULT_LANGUAGE
 from web.services import services
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # BCP 47, as far as engines use it
+
+
+class UnknownLanguageError(VoiceError):
+    """The transcriber doesn't know the language."""
+
+    code = "bad_request"
 
 
 class Sessions(SecureCookieSessionInterface):
@@ -44,12 +51,27 @@ def settings() -> dict[str, object]:
 
 
 def choose(*, transcribe: bool | None, wanted_language: str | None) -> None:
-    """Remember what the visitor chose; None leaves a choice as it is."""
+    """Remember what the visitor chose; None leaves a choice as it is.
+
+    Raises:
+        UnknownLanguageError: the engine doesn't know the language; nothing is changed.
+    """
+    require_known(wanted_language)
     known_visitor()
     if transcribe is not None:
         session["transcribe"] = transcribe
     if wanted_language is not None:
         session["language"] = wanted_language
+
+
+def require_known(wanted: object) -> None:
+    """Check a language that was asked for; None is fine.
+
+    Raises:
+        UnknownLanguageError: the engine doesn't know it.
+    """
+    if wanted is not None and language(wanted) != wanted:
+        raise UnknownLanguageError("The engine doesn't know this language: choose one that the page offers.")
 
 
 def language(wanted: object) -> str:
