@@ -10,11 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from flask import Flask
 
 from utils.clip_store import ClipStore
-from utils.decoding import SAMPLE_RATE
 from utils.errors import BundleError, StoreError, VoiceError
 from utils.predictor import Predictor
 from utils.transcription import ENGINES, Transcriber, make_transcriber
@@ -97,15 +95,8 @@ def _load_predictor(models: Path) -> tuple[Model | None, str | None]:
     except BundleError as error:
         logging.getLogger("web").warning("%s", error)
         return None, str(error)
-    predictor.predict(_hum())  # the first prediction is slow: nobody should wait for it
+    predictor.warm_up()
     return predictor, None
-
-
-def _hum() -> np.ndarray:
-    """3 s that pass for a voice: harmonics of 120 Hz that swell four times a second."""
-    seconds = np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE
-    hum = sum(np.sin(2 * np.pi * 120 * n * seconds) / n for n in range(1, 20))
-    return (0.1 * hum * (1 + np.sin(2 * np.pi * 4 * seconds))).astype(np.float32)
 
 
 def prune(app: Flask) -> None:

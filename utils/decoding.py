@@ -135,12 +135,8 @@ def _container(file: _File) -> str:
     """
     head = file.read(12)
     if head[:3] == b"ID3" and len(head) > 9:  # a tag before MP3 or AAC; its size is four times 7 bits
-<<<<<<< HEAD
-        file.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True)))
-=======
         high, mid, low, lowest = (byte & 0x7F for byte in head[6:10])
         file.seek(10 + (high << 21 | mid << 14 | low << 7 | lowest))
->>>>>>> audio
         head = file.read(12)
     signatures = {
         "wav": head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE",
