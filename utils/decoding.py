@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO
 
 import imageio_ffmpeg
 import numpy as np
@@ -35,18 +35,13 @@ from utils.errors import AudioNotFoundError, AudioTooLargeError, UnreadableAudio
 SAMPLE_RATE = 16_000  # Hz, of all samples everywhere
 MAX_SECONDS = 1800  # of sound in one file
 MAX_BYTES = 25 * 2**20  # that a door accepts from a stranger; files of one's own may be larger
-MAX_DECODE_SECONDS = 8  # of work on one file: several times what 30 minutes of any format need
+MAX_DECODE_SECONDS = 10  # of work on one file; 30 minutes of stereo Opus, the slowest, need about 6
 
 _BLOCK_FRAMES = 8192
 _MAX_CHANNELS = 8
 _RATES = range(4_000, 192_001)  # Hz; below and above, resampling itself would be the bomb
-_LIBSNDFILE = (
-    "wav",
-    "aiff",
-    "flac",
-    "ogg",
-    "mp3",
-)  # containers it is let near; ffmpeg knows them by these names
+_LIBSNDFILE = ("wav", "aiff", "flac", "ogg", "mp3")  # the containers it is let near, by ffmpeg's names
+_LONG_OGG = 2**20  # bytes; for Opus libsndfile takes twice ffmpeg's time, too much for half an hour
 _FFMPEG_MEMORY = 512 * 2**20  # bytes of address space
 
 # What ffmpeg may decode; it knows hundreds more codecs, and few of them were written with strangers in mind.
@@ -64,6 +59,7 @@ _TOO_SLOW = "Decoding this took too much time or memory: save it as a WAV file a
 _NOT_NOW = "The system could not read or decode this now, perhaps because a disk is full: try again later."
 
 Samples = NDArray[np.float32]
+_File = io.BytesIO | io.FileIO
 
 
 def load_audio(source: str | Path | bytes) -> Samples:
@@ -112,7 +108,7 @@ def encode_wav(samples: ArrayLike) -> bytes:
 
 
 @contextmanager
-def _opened(source: str | Path | bytes) -> Iterator[BinaryIO]:
+def _opened(source: str | Path | bytes) -> Iterator[_File]:
     """The source as a file. Unbuffered, so that the position of the descriptor is the one we set."""
     if isinstance(source, bytes):
         yield io.BytesIO(source)
@@ -131,7 +127,7 @@ def _opened(source: str | Path | bytes) -> Iterator[BinaryIO]:
         yield file
 
 
-def _container(file: BinaryIO) -> str:
+def _container(file: _File) -> str:
     """What the first bytes say, as ffmpeg names it.
 
     Raises:
@@ -139,7 +135,8 @@ def _container(file: BinaryIO) -> str:
     """
     head = file.read(12)
     if head[:3] == b"ID3" and len(head) > 9:  # a tag before MP3 or AAC; its size is four times 7 bits
-        file.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True)))
+        high, mid, low, lowest = (byte & 0x7F for byte in head[6:10])
+        file.seek(10 + (high << 21 | mid << 14 | low << 7 | lowest))
         head = file.read(12)
     signatures = {
         "wav": head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE",
@@ -197,24 +194,39 @@ class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]
         return False
 
 
-def _decode(file: BinaryIO) -> Samples:
-    """Decode by libsndfile, else by ffmpeg; empty when neither finds a sample."""
+class _ForSoundfile:
+    """What soundfile asks of a file. Impossible seeks do nothing, where it would print a traceback."""
+
+    def __init__(self, file: _File) -> None:
+        self._seek = file.seek
+        self.tell = file.tell
+        self.readinto = file.readinto
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
+        with suppress(ValueError, OSError, OverflowError):
+            self._seek(offset, whence)
+
+
+def _decode(file: _File) -> Samples:
+    """Decode by libsndfile or by ffmpeg; empty when neither finds a sample."""
     container = _container(file)
-    if container in _LIBSNDFILE:
-        samples = _decode_here(file)
-        if samples.size:
-            return samples
-    elif not _find_ffmpeg():
-        raise UnreadableAudioError(_NO_FFMPEG)
-    return _decode_apart(file, container)
+    if container not in _LIBSNDFILE:
+        if not find_ffmpeg():
+            raise UnreadableAudioError(_NO_FFMPEG)
+        return _decode_apart(file, container)
+    if container == "ogg" and file.seek(0, os.SEEK_END) > _LONG_OGG:
+        samples = _decode_apart(file, container)
+        return samples if samples.size else _decode_here(file)
+    samples = _decode_here(file)
+    return samples if samples.size else _decode_apart(file, container)
 
 
-def _decode_here(file: BinaryIO) -> Samples:
+def _decode_here(file: _File) -> Samples:
     """Decode by libsndfile what it can; empty where it can't."""
     file.seek(0)
     deadline = time.thread_time() + MAX_DECODE_SECONDS
     try:
-        with _SoundFile(file) as sound:
+        with _SoundFile(_ForSoundfile(file)) as sound:
             collector = _Collector(sound.samplerate, sound.channels)
             try:
                 while len(block := sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
@@ -228,7 +240,8 @@ def _decode_here(file: BinaryIO) -> Samples:
         return np.empty(0, np.float32)
 
 
-def _find_ffmpeg() -> str | None:
+def find_ffmpeg() -> str | None:
+    """The system's ffmpeg, else the one that imageio-ffmpeg carries, else None."""
     if found := shutil.which("ffmpeg"):
         return found
     try:
@@ -237,13 +250,13 @@ def _find_ffmpeg() -> str | None:
         return None
 
 
-def _decode_apart(file: BinaryIO, container: str) -> Samples:
+def _decode_apart(file: _File, container: str) -> Samples:
     """Decode by ffmpeg; empty where it can't or isn't there.
 
     Raises:
         UnreadableAudioError: it took too long or too much memory, or it broke down.
     """
-    ffmpeg = _find_ffmpeg()
+    ffmpeg = find_ffmpeg()
     if not ffmpeg:
         return np.empty(0, np.float32)
     with _on_disk(file) as stdin, _running(_ffmpeg_command(ffmpeg, container), stdin) as process:
@@ -259,36 +272,30 @@ def _ffmpeg_command(ffmpeg: str, container: str) -> list[str]:
 
     `cache:` lets ffmpeg go back and forth in its input: in many M4A files the index is at the end.
     """
-    command = [ffmpeg, "-nostdin", "-loglevel", "quiet", "-threads", "1"]
-    command += [
-        "-protocol_whitelist",
-        "cache,pipe",
-        "-format_whitelist",
-        container,
-        "-codec_whitelist",
-        _CODECS,
-    ]
-    command += ["-f", container, "-read_ahead_limit", "-1", "-i", "cache:pipe:0"]
-    command += ["-map", "0:a:0", "-vn", "-sn", "-dn", "-t", str(MAX_SECONDS + 1)]
-    command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    options = (
+        f"-nostdin -loglevel quiet -threads 1 -protocol_whitelist cache,pipe -format_whitelist {container} "
+        f"-codec_whitelist {_CODECS} -f {container} -read_ahead_limit -1 -i cache:pipe:0 "
+        f"-map 0:a:0 -vn -sn -dn -t {MAX_SECONDS + 1} -c:a pcm_f32be -f au pipe:1"
+    )
+    command = [ffmpeg, *options.split()]
     return ["/bin/sh", "-c", _LIMITED, "sh", *command] if os.name == "posix" else command
 
 
 @contextmanager
-def _on_disk(file: BinaryIO) -> Iterator[BinaryIO]:
+def _on_disk(file: _File) -> Iterator[IO[bytes]]:
     """The file from its start, as one that another process can inherit."""
     file.seek(0)
     if not isinstance(file, io.BytesIO):
         yield file
         return
     with tempfile.TemporaryFile() as copy:
-        copy.write(file.getbuffer())
+        shutil.copyfileobj(file, copy)
         copy.seek(0)
         yield copy
 
 
 @contextmanager
-def _running(command: list[str], stdin: BinaryIO) -> Iterator["subprocess.Popen[bytes]"]:
+def _running(command: list[str], stdin: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that is gone, with all it started, when the block is left or its time is over."""
     # No secrets: an environment with nothing but what programs need to start.
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "SYSTEMROOT") if name in os.environ}
@@ -311,6 +318,7 @@ def _running(command: list[str], stdin: BinaryIO) -> Iterator["subprocess.Popen[
                 _kill(process)
     finally:
         timer.cancel()
+        timer.join()
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
@@ -325,7 +333,7 @@ def _read_au(stream: IO[bytes]) -> Samples:
     if len(head) < 24:
         return np.empty(0, np.float32)
     _, offset, _, _, rate, channels = struct.unpack(">4s5I", head)
-    stream.read(offset - 24)
+    stream.read(max(0, offset - 24))  # a comment
     collector = _Collector(rate, channels)
     frame = 4 * channels
     while len(data := stream.read(_BLOCK_FRAMES * frame)) >= frame:

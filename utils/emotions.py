@@ -20,6 +20,9 @@ EMOJI = {
     "surprise": "😲",
 }
 
+CERTAINTY = ((0.85, "very sure"), (0.65, "fairly sure"), (0.45, "leaning that way"), (0.0, "only a guess"))
+"""Least probability -> how sure that is in words, falling."""
+
 SAMPLE_SENTENCES = (
     "The kettle is on, so come and sit with me for a while.",
     "I can't believe you drove all this way just to see us!",

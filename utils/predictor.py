@@ -86,6 +86,12 @@ class Predictor:
         """
         return cls(load_bundle(Path(folder)))
 
+    def warm_up(self) -> None:
+        """Does once what the first answer would have to wait for."""
+        clip = np.zeros(CLIP_SECONDS * SAMPLE_RATE, dtype=np.float32)
+        find_voice(clip)
+        self.probabilities(extract_features(clip, self._settings)[None])
+
     def predict(self, audio: str | Path | bytes | Samples) -> Prediction:
         """Hears one recording.
 

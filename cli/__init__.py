@@ -1,0 +1,1 @@
+"""The terminal door's rooms: what app.py opens."""

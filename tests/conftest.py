@@ -1,0 +1,80 @@
+"""What every test gets: no setting of the machine's, and the helpers of the web tests."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+
+from tests.fakes import FakePredictor, FakeTranscriber
+from utils.decoding import SAMPLE_RATE, encode_wav
+from web_app import create_app
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch):
+    """Settings of the machine that runs the tests change nothing."""
+    for name in list(os.environ):
+        if name.startswith("VOICE_") or name == "DATABASE_URL":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def tone():
+    """One second of 220 Hz: samples as `load_audio` gives them."""
+    seconds = np.arange(SAMPLE_RATE, dtype=np.float32) / SAMPLE_RATE
+    return (0.3 * np.sin(2 * np.pi * 220 * seconds)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def wav(tone):
+    """The tone as a WAV file's bytes."""
+    return encode_wav(tone)
+
+
+@pytest.fixture
+def predictor():
+    return FakePredictor()
+
+
+@pytest.fixture
+def transcriber():
+    return FakeTranscriber()
+
+
+@pytest.fixture
+def make_app(tmp_path, predictor, transcriber):
+    """Makes apps on one temporary instance, with fakes; closes their stores in the end."""
+    stores = []
+
+    def make(config=None, **services):
+        collaborators = {"predictor": predictor, "transcriber": transcriber} | services
+        settings = {"INSTANCE": tmp_path / "instance", "TESTING": True} | (config or {})
+        app = create_app(settings, **collaborators)
+        stores.append(app.extensions["voice"].store)
+        return app
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def app(make_app):
+    return make_app()
+
+
+@pytest.fixture
+def client(app):
+    """A visitor's browser."""
+    return app.test_client()
+
+
+@pytest.fixture
+def send(client, wav):
+    """Sends a clip as the page does; returns the answer."""
+
+    def send(data=wav, name="clip.wav", browser=client, **fields):
+        return browser.post("/api/clips", data={"audio": (io.BytesIO(data), name)} | fields)
+
+    return send

@@ -1,0 +1,1 @@
+"""Steps from each version of the history's database to the next, for Alembic."""

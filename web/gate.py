@@ -1,0 +1,45 @@
+"""A bounded gate: so many work, so many wait, the rest are told at once to come back."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+from utils.errors import VoiceError
+
+
+class OverloadedError(VoiceError):
+    """Everybody who works here is busy, and the queue is full or too slow."""
+
+    code = "overloaded"
+
+
+class Gate:
+    """Lets `running` threads through at a time; `waiting` more wait, each at most `seconds`."""
+
+    def __init__(self, running: int, waiting: int, seconds: float) -> None:
+        self._seconds = seconds
+        self._places = BoundedSemaphore(running + waiting)
+        self._running = BoundedSemaphore(running)
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Work inside this.
+
+        Raises:
+            OverloadedError: no place to wait, or waited too long.
+        """
+        if not self._places.acquire(blocking=False):
+            raise _overloaded()
+        try:
+            if not self._running.acquire(timeout=self._seconds):
+                raise _overloaded()
+            try:
+                yield
+            finally:
+                self._running.release()
+        finally:
+            self._places.release()
+
+
+def _overloaded() -> OverloadedError:
+    return OverloadedError("The server is very busy right now: try again in a few seconds.")

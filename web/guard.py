@@ -1,0 +1,100 @@
+"""What protects visitors: headers on every answer, no calls from foreign pages, a rate for each visitor."""
+
+import logging
+
+from flask import Flask, Response, current_app, request, session
+from flask_cors import CORS
+from flask_limiter import Limiter
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from utils.errors import VoiceError
+from web.visitor import visitor
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+    "connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # not no-referrer: with it browsers send forms with `Origin: null`
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+SMALL_BODY = 64 * 1024  # bytes, of everything that is no upload
+LIMITED = {  # endpoints that cost something -> whose budget they share
+    "clips.add": "clips",
+    "page.upload": "clips",
+    "clips.transcript": "transcripts",
+    "page.transcript": "transcripts",
+}
+
+
+class ForbiddenError(VoiceError):
+    """Another site's page tried to act in the visitor's name."""
+
+    code = "forbidden"
+
+
+def init_guard(app: Flask) -> None:
+    """Guard `app`, whose blueprints are registered already."""
+    if app.config["PROXIES"]:
+        count = app.config["PROXIES"]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    app.config["TRUSTED_HOSTS"] = app.config["ALLOWED_HOSTS"] or None
+    app.before_request(_refuse_foreign_pages)
+    app.before_request(_expect_small_bodies)
+    app.after_request(_add_headers)
+    origins = app.config["CORS_ORIGINS"]
+    if origins:
+        CORS(app, resources={r"/api/.*": {}}, origins=origins, supports_credentials="*" not in origins)
+    _limit_rates(app)
+
+
+def _limit_rates(app: Flask) -> None:
+    limiter = Limiter(_who, app=app, storage_uri="memory://", headers_enabled=False)
+    rate = f"{app.config['CLIPS_PER_MINUTE']} per minute"
+    for endpoint, budget in LIMITED.items():
+        app.view_functions[endpoint] = limiter.shared_limit(rate, scope=budget)(app.view_functions[endpoint])
+
+
+def _who() -> str:
+    """A visitor, or for one without a cookie the address, so that throwing cookies away gains nothing."""
+    return visitor() or request.remote_addr or ""
+
+
+def _refuse_foreign_pages() -> None:
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        return
+    origin = request.headers.get("Origin")
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    if origin is not None and _is_allowed(origin):
+        return
+    ours = origin in (None, f"http://{request.host}", f"https://{request.host}")
+    if not ours or site not in {"same-origin", "none"}:
+        raise ForbiddenError("This was asked by another site's page: open this server's own page and try there.")
+
+
+def _expect_small_bodies() -> None:
+    if LIMITED.get(request.endpoint or "") != "clips":
+        request.max_content_length = SMALL_BODY
+
+
+def _is_allowed(origin: str) -> bool:
+    """Whether the origin is configured; any (`*`) may call, but not in the name of a visitor."""
+    origins = current_app.config["CORS_ORIGINS"]
+    return origin in origins or ("*" in origins and not session)
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+        response.vary.add("Cookie")
+    rule = request.url_rule.rule if request.url_rule else "-"  # never ids, names or queries
+    logging.getLogger("web").info("%s %s %d", request.method, rule, response.status_code)
+    return response

@@ -1,0 +1,124 @@
+"""The JSON of the API: how clips are written and parameters are read."""
+
+from flask import url_for
+from marshmallow import Schema, fields, validate
+
+from utils.clip_store import Clip
+from web.hearing import SOURCES
+from web.services import services
+from web.visitor import LANGUAGE
+
+TRANSCRIPT_STATUSES = ("none", "done", "nothing_understood", "unavailable", "off")
+
+
+class ErrorDetail(Schema):
+    """What went wrong."""
+
+    code = fields.String(required=True, metadata={"description": "for programs; stable"})
+    message = fields.String(required=True, metadata={"description": "one sentence for people"})
+
+
+class Error(Schema):
+    """Any failure."""
+
+    error = fields.Nested(ErrorDetail, required=True)
+
+
+class TranscriptJson(Schema):
+    """What was said in a clip."""
+
+    status = fields.String(required=True, validate=validate.OneOf(TRANSCRIPT_STATUSES))
+    text = fields.String(required=True)
+    engine = fields.String(required=True, allow_none=True)
+
+
+class ClipJson(Schema):
+    """A clip and what was heard in it."""
+
+    id = fields.String(required=True)
+    created_at = fields.AwareDateTime(required=True, format="iso")
+    source = fields.String(required=True, validate=validate.OneOf(SOURCES))
+    filename = fields.String(required=True, allow_none=True)
+    duration_seconds = fields.Float(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(("ok", "uncertain")))
+    emotion = fields.String(required=True, metadata={"description": "the most probable one"})
+    confidence = fields.Float(required=True, metadata={"description": "calibrated probability of `emotion`"})
+    probabilities = fields.Dict(keys=fields.String(), values=fields.Float(), required=True)
+    voiced_seconds = fields.Float(required=True)
+    heard = fields.List(
+        fields.Float(),
+        required=True,
+        metadata={"description": "start and end, in seconds, of what was judged"},
+    )
+    audio_url = fields.Method("_audio_url", required=True, allow_none=True, metadata={"type": "string"})
+    transcript = fields.Nested(TranscriptJson, required=True)
+
+    def _audio_url(self, clip: Clip) -> str | None:
+        return url_for("clips.audio", clip_id=clip.id) if services().keeps_history else None
+
+
+class AllClips(Schema):
+    """Clips, newest first."""
+
+    clips = fields.List(fields.Nested(ClipJson), required=True)
+
+
+class ClipPage(AllClips):
+    """Some clips, newest first."""
+
+    next = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "`before` of the next page; null on the last"},
+    )
+
+
+class ClipQuery(Schema):
+    """Which clips."""
+
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    before = fields.String(
+        load_default=None,
+        validate=validate.Regexp("^[0-9a-f]{1,64}$"),
+        metadata={"description": "a clip's id"},
+    )
+    emotion = fields.String(
+        load_default=None,
+        validate=validate.Length(max=32),
+        metadata={"description": "a label, or `uncertain` for clips where no emotion is named"},
+    )
+    search = fields.String(
+        load_default=None,
+        validate=[validate.Length(max=200), validate.ContainsNoneOf("\0")],
+        metadata={"description": "text in the transcript or the file name"},
+    )
+
+
+class Switch(fields.Boolean):
+    """true or false, and nothing that only looks like them."""
+
+    def _deserialize(self, value: object, *_args: object, **_options: object) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class SettingsJson(Schema):
+    """What a visitor chose."""
+
+    transcribe = Switch(metadata={"description": "whether clips may be written down"})
+    language = fields.String(validate=validate.Regexp(f"^{LANGUAGE.pattern}$"), metadata={"example": "en-US"})
+
+
+class Health(Schema):
+    """The server answers."""
+
+    status = fields.String(required=True)
+
+
+class Ready(Health):
+    """The server can judge clips."""
+
+    model = fields.String(required=True)
+    version = fields.String(required=True)
+    labels = fields.List(fields.String(), required=True)

@@ -1,0 +1,82 @@
+"""Who is asking: a signed cookie with a random name and the visitor's settings, and nothing else."""
+
+import re
+import secrets
+
+from flask import Flask, current_app, request, session
+from flask.sessions import SecureCookieSessionInterface
+
+from utils.errors import VoiceError
+from utils.transcription import DEFAULT_LANGUAGE
+from web.services import services
+
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # BCP 47, as far as engines use it
+
+
+class UnknownLanguageError(VoiceError):
+    """The transcriber doesn't know the language."""
+
+    code = "bad_request"
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's signed cookie, sent over https only where the visitor came over https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the cookie says Secure."""
+        return request.is_secure or super().get_cookie_secure(app)
+
+
+def visitor() -> str | None:
+    """The visitor's random name, or None for one who has none yet."""
+    name = session.get("visitor")
+    return name if isinstance(name, str) else None
+
+
+def known_visitor() -> str:
+    """The visitor's random name, given now to one who has none yet."""
+    name = visitor()
+    if name is None:
+        name = session["visitor"] = secrets.token_urlsafe(24)
+        session.permanent = True
+    return name
+
+
+def settings() -> dict[str, object]:
+    """What the visitor chose, or the defaults: `transcribe` and `language`."""
+    return {
+        "transcribe": bool(session.get("transcribe", current_app.config["TRANSCRIBE"])),
+        "language": language(session.get("language")),
+    }
+
+
+def choose(*, transcribe: bool | None, wanted_language: str | None) -> None:
+    """Remember what the visitor chose; None leaves a choice as it is.
+
+    Raises:
+        UnknownLanguageError: the engine doesn't know the language; nothing is changed.
+    """
+    require_known(wanted_language)
+    known_visitor()
+    if transcribe is not None:
+        session["transcribe"] = transcribe
+    if wanted_language is not None:
+        session["language"] = wanted_language
+
+
+def require_known(wanted: object) -> None:
+    """Check a language that was asked for; None is fine.
+
+    Raises:
+        UnknownLanguageError: the engine doesn't know it.
+    """
+    if wanted is not None and language(wanted) != wanted:
+        raise UnknownLanguageError("The engine doesn't know this language: choose one that the page offers.")
+
+
+def language(wanted: object) -> str:
+    """`wanted` where the engine knows it, else the engine's own default."""
+    known = services().transcriber.languages
+    if isinstance(wanted, str) and (wanted in known or (not known and LANGUAGE.fullmatch(wanted))):
+        return wanted
+    return DEFAULT_LANGUAGE if not known or DEFAULT_LANGUAGE in known else known[0]

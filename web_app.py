@@ -1,0 +1,155 @@
+"""The web door: `python web_app.py` serves the page and the JSON API; `create_app` makes the WSGI app."""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from utils.clip_store import ClipStore
+from utils.errors import BundleError, StoreError, VoiceError
+from utils.predictor import Predictor
+from utils.transcription import ENGINES, Transcriber, make_transcriber
+from web import configuration, pages, service_api
+from web.api import ClipId, api
+from web.errors import init_errors
+from web.gate import Gate
+from web.guard import init_guard
+from web.no_history import NoHistory
+from web.services import Model, Services
+from web.serving import serve
+from web.visitor import Sessions
+
+PRUNE_SECONDS = 3600.0
+
+
+def create_app(
+    config: dict[str, Any] | None = None,
+    *,
+    predictor: Model | None = None,
+    transcriber: Transcriber | None = None,
+    store: ClipStore | NoHistory | None = None,
+) -> Flask:
+    """The WSGI app; what is not handed over is made as `config`, the environment and the defaults say.
+
+    Args:
+        config: overrides of `web.configuration.DEFAULTS` and of Flask's own settings.
+        predictor: the model; else the one in MODELS, and without one the app starts and says so.
+        transcriber: writes clips down; else the engine called TRANSCRIBER.
+        store: the history; else the one in INSTANCE.
+
+    Raises:
+        ConfigurationError: the environment or the instance folder can't be used.
+        StoreError: the history can't be opened.
+        TranscriberUnavailableError: no engine has that name.
+    """
+    app = Flask(__name__)
+    app.config.from_mapping(configuration.DEFAULTS)
+    app.config.from_mapping(configuration.from_environment(os.environ))
+    app.config.from_mapping(config or {})
+    instance = Path(app.config["INSTANCE"]).absolute()
+    if not app.config.get("SECRET_KEY"):
+        app.config["SECRET_KEY"] = configuration.secret_key(instance)
+    app.session_interface = Sessions()
+    app.url_map.merge_slashes = False
+    app.url_map.converters["clip"] = ClipId
+    app.json.sort_keys = False  # type: ignore[attr-defined] # probabilities come in the model's order
+    problem = None
+    if predictor is None:
+        predictor, problem = _load_predictor(Path(app.config["MODELS"]))
+    keeps = app.config["HISTORY"]  # without clips to come back to, nothing can be written down
+    app.extensions["voice"] = Services(
+        predictor=predictor,
+        problem=problem,
+        transcriber=transcriber or make_transcriber(app.config["TRANSCRIBER"] if keeps else "off"),
+        store=store or (ClipStore(instance, app.config["DATABASE_URL"]) if keeps else NoHistory()),
+        hearing=Gate(*app.config["HEARING"]),
+        writing=Gate(*app.config["WRITING"]),
+    )
+    _add_routes(app)
+    prune(app)
+    return app
+
+
+def _add_routes(app: Flask) -> None:
+    description = service_api.DescribedApi(app)
+    description.register_converter(ClipId, lambda _: {"type": "string", "pattern": ClipId.regex})
+    for blueprint in (api, service_api.health, service_api.choices):
+        description.register_blueprint(blueprint)
+    app.add_url_rule("/api/docs", "docs", lambda: service_api.describe(description))
+    app.register_blueprint(pages.page)
+    init_errors(app)
+    init_guard(app)
+
+
+def _load_predictor(models: Path) -> tuple[Model | None, str | None]:
+    """The model, warm; or why there is none: the server starts without, and says so."""
+    try:
+        predictor = Predictor.load(models)
+    except BundleError as error:
+        logging.getLogger("web").warning("%s", error)
+        return None, str(error)
+    predictor.warm_up()
+    return predictor, None
+
+
+def prune(app: Flask) -> None:
+    """Delete the clips that are older than KEEP_DAYS."""
+    if days := app.config["KEEP_DAYS"]:
+        app.extensions["voice"].store.prune(timedelta(days=days))
+
+
+def _keep_pruning(app: Flask) -> None:
+    while True:
+        time.sleep(PRUNE_SECONDS)
+        try:
+            prune(app)
+        except StoreError as error:  # the next hour may be better
+            logging.getLogger("web").warning("%s", error)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to stop; the exit code is 1 when that isn't possible."""
+    options = _options(arguments)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("web").setLevel(logging.INFO)
+    config = {name.upper(): value for name, value in vars(options).items() if name not in {"host", "port"}}
+    try:
+        app = create_app(config)
+        threading.Thread(target=_keep_pruning, args=[app], daemon=True).start()
+        serve(app, options.host, options.port, ready=lambda url: print(f"Listening on {url}", flush=True))
+    except VoiceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Serve the page and the JSON API.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=5000, help="port to listen on")
+    parser.add_argument("--instance", default="instance", help="folder for everything the server writes")
+    parser.add_argument("--models", default="models", help="folder of the model")
+    parser.add_argument("--transcriber", choices=ENGINES, help="what writes clips down")
+    parser.add_argument("--keep-days", type=_days, default=30, help="delete older clips; 0: keep them")
+    parser.add_argument("--no-history", dest="history", action="store_false", help="store no clips at all")
+    return parser.parse_args(arguments)
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 0:
+        raise ValueError
+    return days
+
+
+if __name__ == "__main__":
+    sys.exit(main())
