@@ -1,0 +1,69 @@
+"""Writes what the README would otherwise get wrong: figures from models/bundle.json, the tree from the docstrings.
+
+python docs/fill_readme.py    fills README.md between its <!-- figures --> and <!-- tree --> marks
+"""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = {
+    "models/": "the trained bundle that ships, and its model card",
+    "templates/ static/": "the page: HTML, CSS and JavaScript modules, no build step",
+    "tests/": "one file for each module; browser/, js/ and the real corpora where they are",
+    "benchmarks/": "programs that measure; never part of the tests",
+    "docs/": "what the README can't hold",
+}
+
+
+def figures() -> str:
+    """The table of UAR on unseen speakers, pooled and for each corpus."""
+    metrics = json.loads((ROOT / "models" / "bundle.json").read_text(encoding="utf-8"))["metrics"]
+    low, high = metrics["uar_interval"]
+    columns = {"pooled, with 95% interval": f"**{metrics['uar']:.1%}** ({low:.1%} – {high:.1%})"}
+    columns |= {corpus: f"{uar:.1%}" for corpus, uar in metrics["uar_by_corpus"].items()}
+    rows = [["", *columns], ["---"] * (1 + len(columns)), ["UAR", *columns.values()]]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    answered, right = metrics["answered"], metrics["right_when_answered"]
+    return (
+        f"{table}\n\n{metrics['clips']} clips of {metrics['speakers']} speakers. {answered:.0%} of them got a definite "
+        f"answer, the others “uncertain”; {right:.0%} of the definite answers were right."
+    )
+
+
+def tree() -> str:
+    """One line for each program and module: its name and the first line of its docstring."""
+    lines = _modules(ROOT)
+    for package in ("utils", "web", "cli"):
+        lines += [
+            f"{package + '/':26}{_phrase(ROOT / package / '__init__.py')}",
+            *_modules(ROOT / package, "*.py", "  "),
+        ]
+    lines += [f"{name:26}{phrase}" for name, phrase in FOLDERS.items()]
+    return "```\n" + "\n".join(lines) + "\n```"
+
+
+def _modules(folder: Path, indent: str = "") -> list[str]:
+    files = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    return [f"{indent + path.name:26}{_phrase(path)}" for path in files]
+
+
+def _phrase(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0].rstrip(".")
+
+
+def filled(text: str) -> str:
+    """`text` with everything between the marks made anew."""
+    for mark, content in (("figures", figures()), ("tree", tree())):
+        text = re.sub(
+            f"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", lambda m, new=content: f"{m[1]}{new}\n{m[2]}", text, flags=re.S
+        )
+    return text
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    readme.write_text(filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
