@@ -91,7 +91,7 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
 
     run = options.runs / f"{system.name}-{_fingerprint(split, options)}"
     with _progress(console) as progress:
-        watch = _epoch_bars(progress, system.members, options.epochs)
+        watch = _epoch_bars(progress, len(system.members), options.epochs)
         fitted = training.fit(
             system,
             train_clips,

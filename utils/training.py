@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from utils.augmentation import mask_and_warp
 from utils.evaluation import fit_temperature, unweighted_average_recall
 from utils.model_bundle import KERAS, ONNX, SCALER
-from utils.networks import System, combine, with_scaler
+from utils.networks import Member, System, combine, with_scaler
 
 BATCH = 64
 BEST = "best.weights.h5"
@@ -52,11 +52,11 @@ class Fitted:
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """Every clip twice an epoch: as it is, and as one of its variants; both masked and warped anew."""
+    """Every clip twice an epoch: as it is, and as one of its variants; with `masks`, both masked and warped anew."""
 
-    def __init__(self, clips: Clips, scaler: StandardScaler, labels: int, seed: int) -> None:
+    def __init__(self, clips: Clips, scaler: StandardScaler, labels: int, masks: bool, seed: int) -> None:
         super().__init__()
-        self._clips, self._scaler, self._seed = clips, scaler, seed
+        self._clips, self._scaler, self._masks, self._seed = clips, scaler, masks, seed
         self._targets = np.eye(labels, dtype=np.float32)[clips.truth]
         self._epoch = 0
         self._shuffle()
@@ -68,8 +68,10 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typ
         chosen = self._order[batch * BATCH : (batch + 1) * BATCH]
         clips, variants = chosen[:, 0], chosen[:, 1]
         raw = np.stack([self._clips.variants[v][c] for c, v in zip(clips, variants, strict=True)])
-        rng = np.random.default_rng((self._seed, self._epoch, batch))
-        features = np.stack([mask_and_warp(clip, rng) for clip in normalize(raw, self._scaler)])
+        features = normalize(raw, self._scaler)
+        if self._masks:
+            rng = np.random.default_rng((self._seed, self._epoch, batch))
+            features = np.stack([mask_and_warp(clip, rng) for clip in features])
         return features, self._targets[clips], self._clips.weights[clips]
 
     def on_epoch_end(self) -> None:
@@ -165,14 +167,16 @@ def fit(
     scaler = fit_scaler(train.variants[0])
     shape = train.variants[0].shape[1:]
     members, histories = [], []
-    for member in range(system.members):
+    for member, plan in enumerate(system.members):
         keras.utils.set_random_seed(seed * 100 + member)
-        network = system.network(shape, len(system.labels))
+        network = plan.network(shape, len(system.labels))
         place = folder / f"member-{member}"
         place.mkdir(parents=True, exist_ok=True)
         told = (lambda epoch, member=member: watch(member, epoch)) if watch else None
-        complete = _fit_member(system, network, train, validation, scaler, epochs, seed * 100 + member, place, told)
-        trained = system.network(shape, len(system.labels))  # without the optimizer, which would be saved with it
+        complete = _fit_member(
+            system, plan, network, train, validation, scaler, epochs, seed * 100 + member, place, told
+        )
+        trained = plan.network(shape, len(system.labels))  # without the optimizer, which would be saved with it
         trained.load_weights(place / BEST)
         members.append(trained)
         histories.append(_read_history(place / HISTORY))
@@ -186,6 +190,7 @@ def fit(
 
 def _fit_member(
     system: System,
+    plan: Member,
     network: keras.Model,
     train: Clips,
     validation: Clips,
@@ -199,7 +204,7 @@ def _fit_member(
     done = place / "done"
     if not done.exists():
         network.compile(
-            keras.optimizers.Adam(system.learning_rate, clipnorm=1.0),
+            keras.optimizers.Adam(plan.learning_rate, clipnorm=1.0),
             keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=system.label_smoothing),
         )
         before = max((epoch["val_uar"] for epoch in _read_history(place / HISTORY)), default=None)
@@ -210,7 +215,7 @@ def _fit_member(
             keras.callbacks.EarlyStopping(patience=system.patience, baseline=before, **by_uar),
             keras.callbacks.BackupAndRestore(place / "backup", double_checkpoint=True),  # one may be cut off
         ]
-        batches = _Batches(train, scaler, len(system.labels), seed)
+        batches = _Batches(train, scaler, len(system.labels), plan.masks, seed)
         try:
             network.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
             done.touch()
