@@ -38,7 +38,7 @@ from utils.dataset_loader import (
     scan,
     split_speakers,
 )
-from utils.errors import VoiceError
+from utils.errors import DataError, VoiceError
 from utils.evaluation import answer_threshold, plot_confusion, plot_history, plot_reliability
 from utils.features import FeatureSettings
 from utils.model_bundle import replace_folder, seal
@@ -47,7 +47,7 @@ from utils.networks import DEFAULT_SYSTEM, SYSTEMS, System
 from utils.predictor import Predictor
 
 if TYPE_CHECKING:
-    from utils.training import Clips, Epoch, Fitted
+    from utils.training import Epoch, Fitted
 
 FOLDS = 8  # of speakers: one to test on, one to choose the epoch by, six to train on
 
@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Trains what the arguments ask for; the exit code: 0 done, 1 impossible, 2 wrong usage, 130 interrupted."""
     options = _parser().parse_args(argv)
     console = Console()
+    errors = Console(stderr=True)
     if options.list:
         for system in SYSTEMS.values():
             console.print(f"{system.name:24} {system.about}", highlight=False)
@@ -63,10 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         train(SYSTEMS[options.system], options, console)
     except VoiceError as error:
-        console.print(str(error), style="bold red", highlight=False)
+        errors.print(str(error), highlight=False, markup=False)
+        return 1
+    except OSError as error:
+        errors.print(
+            f"{error.strerror}: {error.filename}; {options.models} is as it was.", highlight=False, markup=False
+        )
         return 1
     except KeyboardInterrupt:
-        console.print(f"Stopped before the first epoch was over; {options.models} is as it was.")
+        errors.print(f"Stopped before the first epoch was over; {options.models} is as it was.", markup=False)
         return 130
     return 0
 
@@ -76,10 +82,10 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
     settings = FeatureSettings()
 
     # 1. Recordings; some speakers are kept for choosing and testing and never trained on.
-    recordings = scan(options.data, system.labels, (*system.corpora, *system.extra_corpora, "own"))
+    recordings = scan(options.data, system.labels, without=set(CORPORA) - {*system.corpora, *system.extra_corpora})
     split = split_speakers(recordings, assign_folds(recordings, FOLDS, options.seed), test=0, validation=1)
-    split = _judged_on(split, system.corpora)
-    console.print(describe(split), highlight=False)
+    split = _judged_without(split, system.extra_corpora)
+    console.print(describe(split), highlight=False, markup=False)
 
     # 2. Features: each recording as it is, and random variants of those that are trained on.
     with _progress(console) as progress:
@@ -119,7 +125,7 @@ def _write_report(
     system: System,
     settings: FeatureSettings,
     fitted: "Fitted",
-    validation: "Clips",
+    validation: Clips,
     split: Split,
     folder: Path,
     console: Console,
@@ -149,10 +155,19 @@ def _write_report(
     )
 
 
-def _judged_on(split: Split, corpora: Sequence[str]) -> Split:
-    """The split with only `corpora` in validation and test; the extra corpora only train."""
-    keep = [[r for r in part if r.placed.corpus in corpora] for part in (split.validation, split.test)]
-    return Split(split.train, *keep)
+def _judged_without(split: Split, extra: Sequence[str]) -> Split:
+    """The split with the `extra` corpora in training only.
+
+    Raises:
+        DataError: there are too few speakers to choose and to test by.
+    """
+    validation, test = ([r for r in part if r.placed.corpus not in extra] for part in (split.validation, split.test))
+    if not (split.train and validation and test):
+        raise DataError(
+            f"Recordings of at least {FOLDS} known speakers are needed, to train, choose and test on different people: "
+            "add a corpus, or name files corpus__speaker__name.wav."
+        )
+    return Split(split.train, validation, test)
 
 
 def _clips(
@@ -163,9 +178,7 @@ def _clips(
     system: System,
     options: argparse.Namespace,
     progress: Progress,
-) -> "Clips":
-    from utils.training import Clips
-
+) -> Clips:
     loaded = [
         load_features(
             recordings, settings, cache=options.cache, variant=variant, jobs=options.jobs,
@@ -232,10 +245,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return int(text)
 
 
 if __name__ == "__main__":

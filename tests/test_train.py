@@ -324,7 +324,7 @@ def test_without_enough_speakers_it_says_so_before_training(
 
 def some_clips(count: int = 60, seed: int = 0, variants: int = 1) -> Any:
     """Random features in which the label shows a little."""
-    from utils.training import Clips
+    from utils.dataset_loader import Clips
 
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 6, count)

@@ -55,18 +55,31 @@ class Features:
     refused: dict[Path, str]
 
 
-def scan(data: Path, labels: Sequence[str], corpora: Iterable[str] | None = None) -> list[Recording]:
-    """Every recording in data/ whose emotion counts in `labels`, by emotion and name.
+@dataclass(frozen=True)
+class Clips:
+    """Clips with what training needs to know of them.
+
+    `variants` holds float16 features (clips, 174, 120): the clips as they are, then each random variant of them.
+    `truth` is the position of each clip's label, `weights` how much it counts.
+    """
+
+    variants: Sequence[NDArray[np.float16]]
+    truth: NDArray[np.intp]
+    weights: NDArray[np.float32]
+
+
+def scan(data: Path, labels: Sequence[str], without: Iterable[str] = ()) -> list[Recording]:
+    """Every recording in data/ whose emotion counts in `labels`, sorted by path.
 
     Args:
         data: folder with one folder for each emotion.
         labels: the label set to train.
-        corpora: only these corpora; all where not given.
+        without: corpora to leave out.
 
     Raises:
         DataError: there is no such folder, or fewer than two emotions in it.
     """
-    wanted = None if corpora is None else set(corpora)
+    left_out = set(without)
     recordings = []
     for emotion in ALL_EMOTIONS:
         label = label_for(emotion, tuple(labels))
@@ -76,7 +89,7 @@ def scan(data: Path, labels: Sequence[str], corpora: Iterable[str] | None = None
             if path.name.startswith(".") or path.suffix.lower() not in AUDIO_ENDINGS:
                 continue
             placed = parse_placed(path)
-            if wanted is None or placed.corpus in wanted:
+            if placed.corpus not in left_out:
                 recordings.append(Recording(path, label, placed))
     if len({recording.label for recording in recordings}) < 2:
         raise DataError(

@@ -71,6 +71,11 @@ class Predictor:
             )
         except Exception as error:  # ONNX Runtime's own errors have no common base
             raise BundleError("The trained model can't be run by this ONNX Runtime: update onnxruntime.") from error
+        expected = (bundle.settings.frames, bundle.settings.count)
+        if tuple(self._session.get_inputs()[0].shape[1:]) != expected or bundle.settings.sample_rate != SAMPLE_RATE:
+            raise BundleError(
+                "The trained model and its settings don't fit together: make it again with python train.py."
+            )
         self._settings = bundle.settings
         self.name = bundle.system
         self.version = bundle.version

@@ -5,7 +5,7 @@ Everything a run needs to go on after an interruption lies in its run folder; a 
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from utils.augmentation import mask_and_warp
+from utils.dataset_loader import Clips
 from utils.evaluation import fit_temperature, unweighted_average_recall
 from utils.model_bundle import KERAS, ONNX, SCALER
 from utils.networks import Member, System, combine, with_scaler
@@ -26,19 +27,6 @@ BATCH = 64
 BEST = "best.weights.h5"
 HISTORY = "history.json"
 Epoch = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Clips:
-    """Clips with what training needs to know of them.
-
-    `variants` holds float16 features (clips, 174, 120): the clips as they are, then each random variant of them.
-    `truth` is the position of each clip's label, `weights` how much it counts.
-    """
-
-    variants: Sequence[NDArray[np.float16]]
-    truth: NDArray[np.intp]
-    weights: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
