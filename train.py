@@ -29,7 +29,9 @@ from rich.progress import (
 )
 
 from utils import networks
+from utils.corpora import CORPORA
 from utils.dataset_loader import (
+    Clips,
     Recording,
     Split,
     assign_folds,

@@ -91,7 +91,7 @@ def test_405_says_what_is_allowed(client):
 def test_people_get_the_sentence_on_the_page(client, path):
     answer = client.post(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (answer.status_code, answer.mimetype) == ({"/": 400}.get(path, 404), "text/html")
-    assert re.search(r'role="status"[^>]*>[A-Z][^<]+\.<', answer.text)
+    assert re.search(r'role="status"[^>]*>\s*<p[^>]*>[A-Z][^<]+\.<', answer.text)
 
 
 # The services behind fail

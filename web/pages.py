@@ -82,7 +82,8 @@ def settings() -> Any:
 
 def render(*, answer: Clip | None = None, problem: str | None = None, status: int = 200) -> Response:
     """The page with the visitor's clips, filtered by the query; it stands even when the history doesn't."""
-    query = {} if ClipQuery().validate(request.args) else ClipQuery().load(request.args)
+    asked = {name: value for name, value in request.args.items() if value}  # a form sends empty fields, too
+    query = {} if ClipQuery().validate(asked) else ClipQuery().load(asked)
     try:
         clips, cursor = services().store.list(visitor.visitor() or "", **query)
     except StoreError as error:

@@ -1,0 +1,81 @@
+// The server's JSON API. Every failure is an ApiError.
+
+const PATIENCE = 60_000; // ms
+
+/** `code` and `message` as the server words them; `status` is 0 where there was no answer to read. */
+export class ApiError extends Error {
+  constructor(code, message, status = 0, retryAfter = null) {
+    super(message);
+    Object.assign(this, { code, status, retryAfter });
+  }
+}
+
+function parse(status, text, retryAfter) {
+  if (status === 204) return null;
+  let body;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new ApiError("unreadable_answer", "", 0);
+  }
+  if (status >= 200 && status < 300) return body;
+  const { code, message } = body?.error ?? {};
+  if (!message) throw new ApiError("unreadable_answer", "", 0);
+  throw new ApiError(code, message, status, Number(retryAfter) || null);
+}
+
+/** Browser APIs are handed in: `fetch` for everything, `Request` (XMLHttpRequest) where progress is wanted. */
+export function createClient({ fetch, XMLHttpRequest: Request, patience = PATIENCE }) {
+  async function call(method, path, { body, keepalive, signal } = {}) {
+    let response;
+    let text;
+    try {
+      const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+      const limits = [AbortSignal.timeout(patience), ...(signal ? [signal] : [])];
+      response = await fetch(path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        keepalive,
+        signal: keepalive ? undefined : AbortSignal.any(limits), // a signal would end with the page
+      });
+      text = await response.text();
+    } catch {
+      throw new ApiError(signal?.aborted ? "cancelled" : "network", "");
+    }
+    return parse(response.status, text, response.headers.get("Retry-After"));
+  }
+
+  return {
+    /** Sends one sound file; `onProgress(share)` from 0 to 1. Resolves to the clip. */
+    send(blob, { name, source, onProgress }) {
+      const form = new FormData();
+      form.append("audio", blob, name);
+      form.append("source", source);
+      return new Promise((resolve, reject) => {
+        const request = new Request();
+        request.open("POST", "/api/clips");
+        request.timeout = patience;
+        request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+        request.onload = () => {
+          try {
+            resolve(parse(request.status, request.responseText, request.getResponseHeader("Retry-After")));
+          } catch (error) {
+            reject(error);
+          }
+        };
+        request.onerror = request.ontimeout = request.onabort = () => reject(new ApiError("network", ""));
+        request.send(form);
+      });
+    },
+    /** {clips, next}, newest first. */
+    list({ before, emotion, search } = {}, signal) {
+      const query = new URLSearchParams(Object.entries({ before, emotion, search }).filter(([, value]) => value));
+      return call("GET", `/api/clips?${query}`, { signal });
+    },
+    transcribe: (id) => call("POST", `/api/clips/${id}/transcript`),
+    remove: (id, keepalive = false) => call("DELETE", `/api/clips/${id}`, { keepalive }),
+    removeAll: () => call("DELETE", "/api/clips"),
+    saveSettings: (settings) => call("PUT", "/api/settings", { body: settings }),
+  };
+}

@@ -1,0 +1,101 @@
+// The history's doings: load more, search, delete with a way back.
+// A deletion waits until its undo time is over; what a closed page still owes is settled by the next one.
+
+const UNDO = 8000; // ms
+const LONGEST = 4; // undo times that a person who stays on Undo is given
+
+/** Ids of clips whose deletion the server hasn't heard of yet, kept over a reload. */
+function createOwed(storage) {
+  const read = () => JSON.parse(storage?.getItem("owed") ?? "[]");
+  const write = (ids) => storage?.setItem("owed", JSON.stringify(ids));
+  return {
+    all: read,
+    add: (id) => write([...read(), id]),
+    drop: (id) => write(read().filter((other) => other !== id)),
+  };
+}
+
+/** `lingers(id)`: is a person still on the Undo of this clip? */
+export function createHistory({ store, client, storage, lingers = () => false, undo = UNDO }) {
+  const { dispatch } = store;
+  const owed = createOwed(storage);
+  const timers = new Map();
+  let loading = new AbortController();
+
+  async function load({ append }) {
+    loading.abort();
+    const { signal } = (loading = new AbortController());
+    const { filter, next } = store.state.history;
+    dispatch({ type: "history/loading" });
+    try {
+      const page = await client.list({ ...filter, search: filter.search.trim(), before: append ? next : undefined }, signal);
+      const clips = page.clips.filter((clip) => !owed.all().includes(clip.id) || timers.has(clip.id));
+      dispatch({ type: "history/loaded", clips, next: page.next, append });
+    } catch (error) {
+      if (error.code !== "cancelled") dispatch({ type: "history/failed", message: error.message || "The history can't be loaded: the server can't be reached." });
+    }
+  }
+
+  async function settle(id) {
+    timers.delete(id);
+    try {
+      await client.remove(id);
+    } catch (error) {
+      if (error.status !== 404) {
+        owed.drop(id);
+        return dispatch({ type: "clip/restored", id, failed: true });
+      }
+    }
+    owed.drop(id);
+    dispatch({ type: "clip/gone", id });
+  }
+
+  function schedule(id, round = 1) {
+    const due = () => (round < LONGEST && lingers(id) ? schedule(id, round + 1) : settle(id));
+    timers.set(id, setTimeout(due, undo));
+  }
+
+  return {
+    more: () => !store.state.history.loading && store.state.history.next && load({ append: true }),
+    reload: () => load({ append: false }),
+    filter(filter) {
+      dispatch({ type: "history/filtered", filter });
+      return load({ append: false });
+    },
+    remove(id) {
+      owed.add(id);
+      dispatch({ type: "clip/removed", id });
+      schedule(id);
+    },
+    undo(id) {
+      clearTimeout(timers.get(id));
+      timers.delete(id);
+      owed.drop(id);
+      dispatch({ type: "clip/restored", id });
+    },
+    async removeAll() {
+      try {
+        await client.removeAll();
+        for (const [id, timer] of timers) {
+          clearTimeout(timer);
+          owed.drop(id);
+        }
+        timers.clear();
+        dispatch({ type: "history/cleared" });
+      } catch (error) {
+        dispatch({ type: "history/failed", message: error.message || "The clips couldn't be deleted: the server can't be reached." });
+      }
+    },
+    /** The page is being left: what waits for its undo time is deleted now. */
+    leave() {
+      for (const id of timers.keys()) client.remove(id, true).catch(() => {});
+    },
+    /** Deletes what an earlier page still owed. */
+    settleOwed() {
+      for (const id of owed.all()) {
+        dispatch({ type: "clip/gone", id });
+        settle(id);
+      }
+    },
+  };
+}

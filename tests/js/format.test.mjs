@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { certain, face, judged, language, percent, size, source, spoken, sureness, title, when } from "../../static/js/format.js";
+import { CERTAINTY, clip, LABELS } from "./help.mjs";
+
+const unsure = clip("1", { status: "uncertain", emotion: "sad", confidence: 0.4, probabilities: { neutral: 0.35, happy: 0.25, sad: 0.4 } });
+
+test("a clip is named by its emotion, an uncertain one by what it may be", () => {
+  assert.equal(title(clip("1")), "Happy");
+  assert.equal(title(unsure), "Not sure: perhaps sad or neutral");
+  assert.equal(face(clip("1"), LABELS), "😊");
+  assert.equal(face(unsure, LABELS), "🤔");
+  assert.equal(face(clip("1", { emotion: "bored" }), LABELS), "");
+});
+
+test("confidence is said in words and as a number", () => {
+  for (const [p, words] of [[1, "very sure"], [0.85, "very sure"], [0.84, "fairly sure"], [0.5, "leaning that way"], [0.1, "only a guess"], [0, "only a guess"]]) {
+    assert.equal(certain(p, CERTAINTY), words);
+  }
+  assert.equal(sureness(clip("1"), CERTAINTY), "Fairly sure · 72 %");
+  assert.equal(sureness(unsure, CERTAINTY), "No emotion stands out: 40 % at most");
+  assert.equal(spoken(clip("1"), CERTAINTY), "Happy, fairly sure: 72 %.");
+  assert.equal(spoken(unsure, CERTAINTY), "Not sure: perhaps sad or neutral.");
+  assert.equal(percent(0.005), "1 %");
+});
+
+test("sizes are never 0 and change unit once", () => {
+  assert.equal(size(1), "1 kB");
+  assert.equal(size(96044), "94 kB");
+  assert.equal(size(2 ** 20 - 1), "1024 kB");
+  assert.equal(size(25 * 2 ** 20), "25.0 MB");
+});
+
+test("times are local and near ones are named", () => {
+  const now = new Date(2026, 2, 5, 0, 30);
+  assert.match(when(new Date(2026, 2, 5, 0, 5).toISOString(), now, "en-GB"), /^Today, 0?0:05$/);
+  assert.match(when(new Date(2026, 2, 4, 23, 59).toISOString(), now, "en-GB"), /^Yesterday, 23:59$/);
+  assert.match(when(new Date(2026, 2, 3, 14, 5).toISOString(), now, "en-GB"), /^3 Mar 2026, 14:05$/);
+  assert.match(when(new Date(2026, 2, 6, 14, 5).toISOString(), now, "en-GB"), /^6 Mar 2026/, "a server clock ahead of ours");
+});
+
+test("where a clip comes from", () => {
+  assert.equal(source(clip("1")), "Recording");
+  assert.equal(source(clip("1", { source: "upload" })), "a.wav");
+  assert.equal(source(clip("1", { source: "upload", filename: null })), "Upload");
+  assert.equal(judged(clip("1")), "All 3.0 s were judged");
+  assert.equal(judged(clip("1", { heard: [1.04, 4], duration_seconds: 7.25 })), "Judged 1.0 to 4.0 s of 7.3 s");
+});
+
+test("languages have names, unknown ones keep their code", () => {
+  assert.equal(language("pl-PL", "en"), "Polish (Poland)");
+  assert.equal(language("not a code", "en"), "not a code");
+});
