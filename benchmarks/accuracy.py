@@ -136,7 +136,7 @@ def _shipped_lines(results: Path) -> list[str]:
         "",
         "## The bundle that ships",
         "",
-        f"On its {metrics['speakers']} test speakers, through the Predictor that serves; the support-vector machine was",
+        f"On its {metrics['speakers']} test speakers, by the Predictor that serves; the support-vector machine was",
         "trained and tested on the same people.",
         "",
         "| | pooled | " + " | ".join(by_corpus) + " |",
