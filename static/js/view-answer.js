@@ -3,6 +3,7 @@
 import { find, findAll, template, write } from "./dom.js";
 import { face, judged, percent, sureness, title } from "./format.js";
 import { SAYS, transcriptWords } from "./messages.js";
+import { kind } from "./state-clips.js";
 import { bars, path, peaks, split } from "./waveform.js";
 import { decodeWav } from "./wav.js";
 
@@ -57,7 +58,7 @@ export function answerView({ store, fetchSound, soundOf, write: writeDown }) {
   function showClip(answer, { labels, certainty }) {
     const { clip } = answer;
     card.dataset.tone = clip.status;
-    card.dataset.emotion = clip.emotion;
+    card.dataset.emotion = kind(clip);
     write(part("face"), face(clip, labels));
     write(part("title"), title(clip));
     write(part("sure"), sureness(clip, certainty));

@@ -97,6 +97,9 @@ def test_no_speech_and_uncertain_look_like_what_they_are(visit, stand_in, tmp_pa
     visitor.upload(sounds.tone(tmp_path / "low.wav", hertz=70, seconds=7))
     expect(visitor.answer.get_by_role("heading")).to_have_text("Not sure: perhaps sad or neutral")
     expect(visitor.status).to_contain_text("Not sure: perhaps sad or neutral.")
+    for shown in (visitor.answer, visitor.clips):
+        expect(shown).to_have_attribute("data-emotion", "uncertain")
+    expect(visitor.clips).not_to_contain_text("%")
     expect(visitor.answer).to_contain_text("Judged 2.0 to 5.0 s of 7.0 s")
     expect(visitor.answer.get_by_role("listitem")).to_have_count(6)
     for part in ("heard", "rest"):
