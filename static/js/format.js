@@ -56,6 +56,9 @@ export function judged({ heard: [start, end], duration_seconds: all }) {
   return `Judged ${start.toFixed(1)} to ${seconds(end)} of ${seconds(all)}`;
 }
 
+/** Under an answer: of a file, which one; and what of it was judged. */
+export const caption = (clip) => (clip.source === "upload" ? `${source(clip)} · ${judged(clip)}` : judged(clip));
+
 /** The name of a label as people read it. */
 export const kindName = (name) => (name === "uncertain" ? "Not sure" : capital(name));
 
