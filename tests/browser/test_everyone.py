@@ -133,7 +133,7 @@ def test_axe_finds_nothing(visit, stand_in, axe, tmp_path, state):
 
 
 def test_axe_finds_nothing_on_the_other_pages(visit, stand_in, axe):
-    visitor = visit(stand_in)
+    visitor = visit(stand_in, reduced_motion="reduce")  # else colours are in between for a while
     for path in ("/static/offline.html", "/api/docs"):
         visitor.page.goto(stand_in.url + path)
         for scheme in ("light", "dark"):
