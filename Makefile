@@ -22,8 +22,9 @@ check: $(VENV)/.dev                   ## lint, format, types
 train: $(VENV)/.dev                   ## data/ -> models/
 	$(BIN)/python train.py
 
-bench: $(VENV)/.dev                   ## speed, side by side with the usual way
+bench: $(VENV)/.dev                   ## speed, side by side with the usual ways
 	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/page.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

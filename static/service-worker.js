@@ -2,8 +2,8 @@
 // record even then (the browser fetches the worklet for each recording). It keeps the shell only: clips,
 // answers and the page itself (it carries clips) always come from the server and are never stored.
 
-const SHELL = ["/static/offline.html", "/static/style.css", "/static/fonts/fraunces-600.woff2", "/static/js/capture-worklet.js"];
-const CACHE = "shell-1";
+const SHELL = ["/static/offline.html", "/static/style.css", "/static/fonts/fraunces-600.woff2", "/static/js/theme.js", "/static/js/capture-worklet.js"];
+const CACHE = "shell-2";
 
 addEventListener("install", (event) => {
   // Calls don't pass through here where the browser lets us say so: they are faster, and outlive their page.

@@ -119,3 +119,12 @@ def test_a_person_can_read_it_without_anybody_elses_server(client, description):
     for path in description["paths"]:
         assert path in answer.text
     assert "://" not in answer.text.replace("http://localhost", "")
+    calls = re.findall(r"<section>\s*<h2>.*?</section>", answer.text, re.S)
+    for call in calls:
+        rows = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', call, re.S)
+        assert all(words.strip() for _, words in rows), call
+        statuses = [name for name, _ in rows if name.isdecimal()]
+        assert statuses == sorted(statuses), "what is hoped for comes first"
+        assert int(statuses[0]) < 300
+    for target in re.findall(r'href="#(\w+)"', answer.text):
+        assert f'id="{target}"' in answer.text

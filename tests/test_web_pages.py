@@ -96,6 +96,17 @@ def test_the_forms_failure_is_a_sentence_on_the_page(client, predictor, wav):
     assert config_of(answer)["clips"] == []
 
 
+def test_an_uncertain_clip_never_looks_like_a_definite_one(client, predictor, wav):
+    predictor.answers.append(prediction(status="uncertain"))
+    shown = upload(client, wav).text.partition("<template")[0]
+    assert shown.count("Not sure: perhaps") >= 2, "in the answer and in the history"
+    assert "at most" in shown
+    card, row = re.search("<article.*?>", shown, re.S)[0], re.search('<li class="clip".*?</h3>', shown, re.S)[0]
+    assert 'data-emotion="uncertain"' in card
+    assert 'data-emotion="uncertain"' in row
+    assert "%" not in row
+
+
 @pytest.mark.parametrize("path", ["/clips/{id}/delete", "/clips/delete"])
 def test_delete_buttons_work(client, send, path):
     clip = send().json

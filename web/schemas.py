@@ -76,7 +76,11 @@ class ClipPage(AllClips):
 class ClipQuery(Schema):
     """Which clips."""
 
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    limit = fields.Integer(
+        load_default=20,
+        validate=validate.Range(1, 100),
+        metadata={"description": "how many at most: 1 to 100, 20 if not given"},
+    )
     before = fields.String(
         load_default=None,
         validate=validate.Regexp("^[0-9a-f]{1,64}$"),
@@ -85,7 +89,7 @@ class ClipQuery(Schema):
     emotion = fields.String(
         load_default=None,
         validate=validate.Length(max=32),
-        metadata={"description": "a label, or `uncertain` for clips where no emotion is named"},
+        metadata={"description": 'a label, or "uncertain" for clips where no emotion is named'},
     )
     search = fields.String(
         load_default=None,

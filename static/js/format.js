@@ -1,6 +1,6 @@
 // Figures and dates -> words for people. Pure.
 
-export const percent = (p) => `${Math.round(p * 100)} %`;
+export const percent = (p) => `${Math.round(p * 100)}\u00a0%`; // never broken between two lines
 
 export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
@@ -25,6 +25,9 @@ export function sureness(clip, certainty) {
   if (clip.status === "uncertain") return `No emotion stands out: ${percent(clip.confidence)} at most`;
   return `${capital(certain(clip.confidence, certainty))} · ${percent(clip.confidence)}`;
 }
+
+/** The figure beside a clip's title; none where no emotion is named: it would read like the title's. */
+export const share = (clip) => (clip.status === "uncertain" ? "" : percent(clip.confidence));
 
 /** What the one live region says of a clip: "Happy, fairly sure: 72 %." */
 export function spoken(clip, certainty) {
@@ -52,6 +55,9 @@ export function judged({ heard: [start, end], duration_seconds: all }) {
   if (end - start > all - 0.1) return `All ${seconds(all)} were judged`;
   return `Judged ${start.toFixed(1)} to ${seconds(end)} of ${seconds(all)}`;
 }
+
+/** Under an answer: of a file, which one; and what of it was judged. */
+export const caption = (clip) => (clip.source === "upload" ? `${source(clip)} · ${judged(clip)}` : judged(clip));
 
 /** The name of a label as people read it. */
 export const kindName = (name) => (name === "uncertain" ? "Not sure" : capital(name));

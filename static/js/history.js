@@ -3,20 +3,25 @@
 
 const UNDO = 8000; // ms
 const LONGEST = 4; // undo times that a person who stays on Undo is given
+const GRACE = 1000; // ms that another page is given to settle what it owes
 
-/** Ids of clips whose deletion the server hasn't heard of yet, kept over a reload. */
+/** Ids of clips whose deletion the server hasn't heard of yet and when it is due, for all pages in this browser. */
 function createOwed(storage) {
-  const read = () => JSON.parse(storage?.getItem("owed") ?? "[]");
-  const write = (ids) => storage?.setItem("owed", JSON.stringify(ids));
+  const read = () => JSON.parse(storage?.getItem("owed") ?? "{}");
+  const write = (owed) => storage?.setItem("owed", JSON.stringify(owed));
   return {
-    all: read,
-    add: (id) => write([...read(), id]),
-    drop: (id) => write(read().filter((other) => other !== id)),
+    ids: () => Object.keys(read()),
+    due: (id) => read()[id],
+    add: (id, due) => write({ ...read(), [id]: due }),
+    drop(id) {
+      const { [id]: _, ...rest } = read();
+      write(rest);
+    },
   };
 }
 
 /** `lingers(id)`: is a person still on the Undo of this clip? */
-export function createHistory({ store, client, storage, lingers = () => false, undo = UNDO }) {
+export function createHistory({ store, client, storage, lingers = () => false, undo = UNDO, now = Date.now }) {
   const { dispatch } = store;
   const owed = createOwed(storage);
   const timers = new Map();
@@ -29,7 +34,7 @@ export function createHistory({ store, client, storage, lingers = () => false, u
     dispatch({ type: "history/loading" });
     try {
       const page = await client.list({ ...filter, search: filter.search.trim(), before: append ? next : undefined }, signal);
-      const clips = page.clips.filter((clip) => !owed.all().includes(clip.id) || timers.has(clip.id));
+      const clips = page.clips.filter((clip) => !owed.ids().includes(clip.id) || timers.has(clip.id));
       dispatch({ type: "history/loaded", clips, next: page.next, append });
     } catch (error) {
       if (error.code !== "cancelled") dispatch({ type: "history/failed", message: error.message || "The history can't be loaded: the server can't be reached." });
@@ -51,8 +56,18 @@ export function createHistory({ store, client, storage, lingers = () => false, u
   }
 
   function schedule(id, round = 1) {
+    owed.add(id, now() + undo);
     const due = () => (round < LONGEST && lingers(id) ? schedule(id, round + 1) : settle(id));
     timers.set(id, setTimeout(due, undo));
+  }
+
+  /** What another page owes: it may be taken back there until it is due. */
+  function follow(id) {
+    const due = owed.due(id);
+    if (due === undefined) return load({ append: false });
+    const rest = due + GRACE - now();
+    if (rest > 0) setTimeout(follow, rest, id);
+    else settle(id);
   }
 
   return {
@@ -63,7 +78,6 @@ export function createHistory({ store, client, storage, lingers = () => false, u
       return load({ append: false });
     },
     remove(id) {
-      owed.add(id);
       dispatch({ type: "clip/removed", id });
       schedule(id);
     },
@@ -90,11 +104,11 @@ export function createHistory({ store, client, storage, lingers = () => false, u
     leave() {
       for (const id of timers.keys()) client.remove(id, true).catch(() => {});
     },
-    /** Deletes what an earlier page still owed. */
+    /** Leaves out, and deletes when it is due, what another page or an earlier one still owes. */
     settleOwed() {
-      for (const id of owed.all()) {
+      for (const id of owed.ids()) {
         dispatch({ type: "clip/gone", id });
-        settle(id);
+        follow(id);
       }
     },
   };

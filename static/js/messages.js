@@ -17,6 +17,8 @@ const SENTENCES = {
   unreadable_answer: ["The server's answer made no sense. Your clip is kept here: send it again in a moment.", "resend", "save"],
   empty_file: ["This file is empty: choose another one."],
   wrong_type: ["This is no sound file that can be read here: choose {types}."],
+  no_speech: ["No speech was heard in this file: choose one in which somebody speaks.", "choose"],
+  too_short: ["There is too little speech in this file: choose one with at least a second of it.", "choose"],
   too_large: ["This file is {is}, more than the {most} that are accepted: cut it, or save it as MP3."],
   too_long: ["This file is {is} long, more than the {most} that are accepted: cut it and choose it again."],
 };
@@ -31,9 +33,12 @@ export function problem(code, words = {}) {
 
 const again = (status) => status === 429 || status >= 500;
 
+export const SILENT = ["no_speech", "too_short"]; // heard, and no voice in it
+
 /** A problem that the server or the way to it made: an ApiError -> {code, text, ways}. */
 export function serverProblem(error, source) {
-  if (error.code in SENTENCES && !error.status) return problem(error.code);
+  const file = source === "upload" && SILENT.includes(error.code); // the server's advice is for who speaks
+  if (file || (error.code in SENTENCES && !error.status)) return problem(error.code);
   const ways = again(error.status) ? ["resend", "save"] : source === "recording" ? ["record", "choose"] : [];
   return { code: error.code, text: error.message, ways };
 }

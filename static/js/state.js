@@ -1,7 +1,7 @@
 // The whole page as one value, changed by events only. Pure: no browser, no clock, no server.
 
 import { spoken } from "./format.js";
-import { SAYS, transcriptWords } from "./messages.js";
+import { SAYS, SILENT, transcriptWords } from "./messages.js";
 import { reduceHistory } from "./state-clips.js";
 import { reduceJobs, unfinished } from "./state-jobs.js";
 
@@ -41,7 +41,7 @@ function severalNotice(jobs) {
   const failed = together.filter((job) => job.phase === "failed").length;
   const text = SAYS.several(done, together.length);
   if (done + failed < together.length) return say("busy", text);
-  return failed ? say("error", `${text} ${SAYS.someFailed(failed)}`) : say("good", text);
+  return failed ? say("error", `${text} ${SAYS.someFailed(failed)}`) : say("quiet", text);
 }
 
 function jobNotice(state, jobs, event) {
@@ -67,6 +67,8 @@ function jobNotice(state, jobs, event) {
 /** What happens to the history is heard and not shown: the list itself shows it. */
 function reduceAside(state, history, event) {
   switch (event.type) {
+    case "job/added":
+      return { text: "" }; // what was said last is about something else
     case "clip/removed":
       return { text: SAYS.removed };
     case "clip/restored":
@@ -99,8 +101,6 @@ function reduceRecorder(recorder, event) {
   return recorder;
 }
 
-const SILENT = ["no_speech", "too_short"];
-
 function reduceAnswer(answer, jobs, event) {
   const here = answer?.clip?.id === event.id;
   const alone = batch(jobs).length < 2;
@@ -108,6 +108,7 @@ function reduceAnswer(answer, jobs, event) {
     case "job/done":
       return { clip: event.clip, sound: event.id, alone };
     case "job/failed":
+      if (answer?.clip && !alone) return answer; // one of the other files
       return SILENT.includes(event.problem.code) ? { problem: event.problem, sound: event.id, alone } : answer;
     case "recorder/recording":
     case "history/cleared":

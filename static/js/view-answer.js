@@ -1,8 +1,9 @@
 // What was heard in one clip: emotion, how sure, all emotions, waveform, player, words.
 
 import { find, findAll, template, write } from "./dom.js";
-import { face, judged, percent, sureness, title } from "./format.js";
+import { caption, face, judged, percent, sureness, title } from "./format.js";
 import { SAYS, transcriptWords } from "./messages.js";
+import { kind } from "./state-clips.js";
 import { bars, path, peaks, split } from "./waveform.js";
 import { decodeWav } from "./wav.js";
 
@@ -57,23 +58,24 @@ export function answerView({ store, fetchSound, soundOf, write: writeDown }) {
   function showClip(answer, { labels, certainty }) {
     const { clip } = answer;
     card.dataset.tone = clip.status;
-    card.dataset.emotion = clip.emotion;
+    card.dataset.emotion = kind(clip);
     write(part("face"), face(clip, labels));
     write(part("title"), title(clip));
     write(part("sure"), sureness(clip, certainty));
-    write(part("caption"), judged(clip));
+    write(part("caption"), caption(clip));
     part("bars").hidden = false;
     showBars(clip);
     playAndDraw(answer, clip.audio_url, clip.duration_seconds, clip.heard);
   }
 
-  function showSilence(answer) {
+  function showSilence(answer, { jobs }) {
+    const job = jobs.find((one) => one.id === answer.sound);
     card.dataset.tone = "silent";
     delete card.dataset.emotion;
     write(part("face"), answer.problem.code === "no_speech" ? "🤫" : "🤏");
     write(part("title"), answer.problem.code === "no_speech" ? "No speech heard" : "Too little speech");
     write(part("sure"), "Nothing of it was kept. Below is the sound as it arrived.");
-    write(part("caption"), "");
+    write(part("caption"), job?.source === "upload" ? job.name : "");
     part("bars").hidden = true;
     playAndDraw(answer, null, 0, null);
   }
@@ -95,7 +97,7 @@ export function answerView({ store, fetchSound, soundOf, write: writeDown }) {
       card.hidden = !answer;
       if (answer) document.documentElement.dataset.answered = ""; // from now on the recorder is small
       if (answer?.clip) showClip(answer, state.config);
-      else if (answer) showSilence(answer);
+      else if (answer) showSilence(answer, state);
       if (answer?.alone && before) part("bars").scrollIntoView({ block: "nearest" });
     }
     showWords(state);

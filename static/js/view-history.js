@@ -1,20 +1,20 @@
 // The list of clips, the small chart over it, search and filter, and what deletes.
 
 import { find, follow, template, write } from "./dom.js";
-import { face, kindName, percent, seconds, source, title, when } from "./format.js";
+import { face, kindName, seconds, share, source, title, when } from "./format.js";
 import { transcriptWords } from "./messages.js";
-import { filtered, spread } from "./state-clips.js";
+import { filtered, kind, spread } from "./state-clips.js";
 
 const TYPING = 250; // ms after the last key before the server is asked
 
 function fillClip(element, clip, labels) {
   const part = (hook) => find(hook, element);
   const name = `${title(clip)}, ${when(clip.created_at)}`;
-  element.dataset.emotion = clip.emotion;
+  element.dataset.emotion = kind(clip);
   element.dataset.clip = clip.id;
   write(part("face"), face(clip, labels));
   write(part("title"), title(clip));
-  write(part("share"), percent(clip.confidence));
+  write(part("share"), share(clip));
   write(part("time"), when(clip.created_at));
   part("time").dateTime = clip.created_at;
   write(part("source"), source(clip));

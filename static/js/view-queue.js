@@ -1,13 +1,13 @@
 // The files on their way: a line each, with progress and result.
 
 import { button, find, follow, template, write } from "./dom.js";
-import { face, percent, size, title, when } from "./format.js";
+import { face, share, size, title, when } from "./format.js";
 import { SAYS, WAYS } from "./messages.js";
 import { listed } from "./state-jobs.js";
 
 function note(job) {
   if (job.phase === "failed") return job.problem.text;
-  if (job.phase === "done") return `${title(job.clip)}${job.clip.status === "ok" ? ` ${percent(job.clip.confidence)}` : ""}`;
+  if (job.phase === "done") return `${title(job.clip)} ${share(job.clip)}`.trim();
   if (job.phase === "paused") return SAYS.busy(job.seconds);
   return { waiting: `Waiting. ${size(job.size)}`, sending: `Sending. ${size(job.size)}`, hearing: "Listening" }[job.phase];
 }

@@ -34,8 +34,9 @@ export function resample(samples, from, to = RATE) {
   for (let n = 0; n < out.length; n++) {
     const base = Math.floor((n * down) / up) - reach + 1;
     const taps = bank[(n * down) % up];
+    const last = Math.min(taps.length, samples.length - base);
     let sum = 0;
-    for (let i = Math.max(0, -base); i < taps.length && base + i < samples.length; i++) sum += taps[i] * samples[base + i];
+    for (let i = Math.max(0, -base); i < last; i++) sum += taps[i] * samples[base + i];
     out[n] = sum;
   }
   return out;

@@ -80,6 +80,20 @@ def test_a_deletion_isnt_lost_when_the_page_is_left(heard):
     visitor.keeps(["tone 0.wav"])
 
 
+def test_a_second_page_leaves_the_first_its_undo(heard):
+    visitor = heard(2)
+    deleting(visitor.clips.first).click()
+    with visitor.context.expect_page() as opened:
+        visitor.page.evaluate("open('/')")
+    second = opened.value
+    second.wait_for_selector("html[data-ready]", state="attached")
+    clips = second.get_by_role("list", name="History").locator("li.clip")
+    expect(clips).to_have_count(1)
+    visitor.page.get_by_role("button", name="Undo").click()
+    expect(clips).to_have_count(2, timeout=12_000)
+    assert len(visitor.stored()) == 2
+
+
 def test_delete_all_asks_first(heard):
     visitor = heard(3)
     ask = visitor.page.get_by_role("dialog", name="Delete all your clips?")

@@ -42,7 +42,7 @@ def test_ten_files_at_once_each_get_a_result(visit, stand_in, tones):
     expect(jobs(visitor)).to_have_count(10)
     expect(visitor.clips).to_have_count(10)
     for job in jobs(visitor).all():
-        expect(job).to_contain_text(re.compile(r"\d+ %"))
+        expect(job).to_contain_text(re.compile(r"\d+\s%"))
     assert len(visitor.stored()) == 10
     visitor.page.get_by_role("button", name="Clear this list").click()
     expect(jobs(visitor)).to_have_count(0)
@@ -92,12 +92,17 @@ def test_no_speech_and_uncertain_look_like_what_they_are(visit, stand_in, tmp_pa
     visitor.upload(sounds.tone(tmp_path / "silence.wav", loud=0.0))
     expect(visitor.answer.get_by_role("heading")).to_have_text("No speech heard")
     expect(visitor.answer.get_by_role("listitem")).to_have_count(0)
+    expect(visitor.answer).to_contain_text("silence.wav")
+    expect(visitor.status).to_contain_text("No speech was heard in this file")
     assert visitor.stored() == []
 
     visitor.upload(sounds.tone(tmp_path / "low.wav", hertz=70, seconds=7))
     expect(visitor.answer.get_by_role("heading")).to_have_text("Not sure: perhaps sad or neutral")
     expect(visitor.status).to_contain_text("Not sure: perhaps sad or neutral.")
-    expect(visitor.answer).to_contain_text("Judged 2.0 to 5.0 s of 7.0 s")
+    for shown in (visitor.answer, visitor.clips):
+        expect(shown).to_have_attribute("data-emotion", "uncertain")
+    expect(visitor.clips).not_to_contain_text("%")
+    expect(visitor.answer).to_contain_text("low.wav · Judged 2.0 to 5.0 s of 7.0 s")
     expect(visitor.answer.get_by_role("listitem")).to_have_count(6)
     for part in ("heard", "rest"):
         assert visitor.answer.locator(f"[data-{part}]").get_attribute("d").startswith("M")

@@ -66,7 +66,7 @@ def test_each_failure_has_a_quiet_sentence_and_the_emotion_stands(visit, stand_i
     visitor.upload(*tones(1))
     expect(visitor.answer.locator("[data-words]")).to_contain_text(sentence)
     expect(visitor.answer.get_by_role("listitem")).to_have_count(6)
-    expect(visitor.status).to_contain_text(re.compile(r"\d+ %"))
+    expect(visitor.status).to_contain_text(re.compile(r"\d+\s%"))
 
     expect(visitor.answer).to_contain_text("Google hears this clip to write it down.")
     stand_in.google.words[:] = ["this time it worked"]

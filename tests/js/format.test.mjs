@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { certain, face, judged, language, percent, size, source, spoken, sureness, title, when } from "../../static/js/format.js";
+import { caption, certain, face, judged, language, percent, share, size, source, spoken, sureness, title, when } from "../../static/js/format.js";
 import { CERTAINTY, clip, LABELS } from "./help.mjs";
 
 const unsure = clip("1", { status: "uncertain", emotion: "sad", confidence: 0.4, probabilities: { neutral: 0.35, happy: 0.25, sad: 0.4 } });
@@ -17,11 +17,17 @@ test("confidence is said in words and as a number", () => {
   for (const [p, words] of [[1, "very sure"], [0.85, "very sure"], [0.84, "fairly sure"], [0.5, "leaning that way"], [0.1, "only a guess"], [0, "only a guess"]]) {
     assert.equal(certain(p, CERTAINTY), words);
   }
-  assert.equal(sureness(clip("1"), CERTAINTY), "Fairly sure · 72 %");
-  assert.equal(sureness(unsure, CERTAINTY), "No emotion stands out: 40 % at most");
-  assert.equal(spoken(clip("1"), CERTAINTY), "Happy, fairly sure: 72 %.");
+  assert.equal(sureness(clip("1"), CERTAINTY), "Fairly sure · 72\u00a0%");
+  assert.equal(sureness(unsure, CERTAINTY), "No emotion stands out: 40\u00a0% at most");
+  assert.equal(spoken(clip("1"), CERTAINTY), "Happy, fairly sure: 72\u00a0%.");
   assert.equal(spoken(unsure, CERTAINTY), "Not sure: perhaps sad or neutral.");
-  assert.equal(percent(0.005), "1 %");
+  assert.deepEqual([share(clip("1")), share(unsure)], ["72\u00a0%", ""], "no figure that reads like certainty");
+  assert.equal(percent(0.005), "1\u00a0%");
+});
+
+test("an answer about a file names it", () => {
+  assert.equal(caption(clip("1")), "All 3.0 s were judged");
+  assert.equal(caption(clip("1", { source: "upload" })), "a.wav · All 3.0 s were judged");
 });
 
 test("sizes are never 0 and change unit once", () => {

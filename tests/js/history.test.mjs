@@ -74,7 +74,7 @@ test("a deletion waits for its undo time, then goes to the server", async (conte
   await settled();
   assert.deepEqual(world.calls, [["remove", "2"]]);
   assert.deepEqual(world.ids(), ["3", "1"]);
-  assert.equal(world.storage.items.owed, "[]");
+  assert.equal(world.storage.items.owed, "{}");
 });
 
 test("undo takes it back: the server never hears of it", async (context) => {
@@ -85,7 +85,7 @@ test("undo takes it back: the server never hears of it", async (context) => {
   context.mock.timers.tick(60000);
   await settled();
   assert.equal(world.calls.length, 0);
-  assert.deepEqual([world.ids(), world.store.state.history.leaving, world.storage.items.owed], [["3", "2", "1"], [], "[]"]);
+  assert.deepEqual([world.ids(), world.store.state.history.leaving, world.storage.items.owed], [["3", "2", "1"], [], "{}"]);
 });
 
 test("who is still on Undo gets more time, but not for ever", async (context) => {
@@ -100,19 +100,61 @@ test("who is still on Undo gets more time, but not for ever", async (context) =>
   assert.deepEqual(world.calls, [["remove", "2"]]);
 });
 
-test("a page that is left deletes at once, and what that misses the next page settles", async (context) => {
-  context.mock.timers.enable({ apis: ["setTimeout"] });
+test("a page that is left deletes at once, and what that misses the next page settles when it is due", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const storage = memory();
   const world = page({ storage });
   world.history.remove("2");
   world.history.leave();
   assert.deepEqual(world.calls, [["remove", "2", true]]);
-  const after = page({ storage });
-  after.history.settleOwed();
-  assert.deepEqual(after.ids(), ["3", "1"]);
+  const owed = { ...storage.items }; // as it is when the page is gone
+  for (const wait of [9000, 0]) {
+    const items = { ...owed };
+    const after = page({ storage: memory(items) });
+    after.history.settleOwed();
+    assert.deepEqual(after.ids(), ["3", "1"]);
+    context.mock.timers.tick(wait);
+    await settled();
+    assert.deepEqual(after.calls, [["remove", "2"]]);
+    assert.equal(items.owed, "{}");
+  }
+});
+
+test("a second page doesn't carry out what the first may still take back", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const storage = memory();
+  const first = page({ storage });
+  const list = async () => ({ clips: [clip("3"), clip("2"), clip("1")], next: null });
+  first.history.remove("2");
+  context.mock.timers.tick(4000);
+  const second = page({ storage, list });
+  second.history.settleOwed();
+  assert.deepEqual(second.ids(), ["3", "1"]);
+  context.mock.timers.tick(3000);
+  second.history.leave();
+  first.history.undo("2");
+  context.mock.timers.tick(60000);
   await settled();
-  assert.deepEqual(after.calls, [["remove", "2"]]);
-  assert.equal(storage.items.owed, "[]");
+  assert.deepEqual(first.calls, []);
+  assert.deepEqual(second.calls.map(([name]) => name), ["list"], "it looks what became of it");
+  assert.deepEqual(second.ids(), ["3", "2", "1"]);
+});
+
+test("a second page waits for who is still on Undo in the first", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const storage = memory();
+  const first = page({ storage, lingers: () => true });
+  first.history.remove("2");
+  const second = page({ storage });
+  second.history.settleOwed();
+  for (let i = 0; i < 31; i++) context.mock.timers.tick(1000);
+  await settled();
+  assert.deepEqual([...first.calls, ...second.calls], []);
+  context.mock.timers.tick(1000);
+  await settled();
+  context.mock.timers.tick(10000);
+  await settled();
+  assert.deepEqual(first.calls, [["remove", "2"]]);
 });
 
 test("a clip that is gone already is gone; one that can't be deleted comes back and says so", async (context) => {

@@ -26,7 +26,7 @@ test("a recording goes from asking to an answer that is said", () => {
   assert.deepEqual(seen.map((state) => state.notice.tone), ["busy", "busy", "busy", "busy", "good"]);
   assert.ok(new Set(seen.map((state) => state.notice.text)).size >= 4, "each state has its own words");
   assert.deepEqual(seen[1].notice.ways, ["cancel"]);
-  assert.equal(seen[4].notice.text, "Happy, fairly sure: 72 %.");
+  assert.equal(seen[4].notice.text, "Happy, fairly sure: 72\u00a0%.");
   assert.equal(seen[4].answer.clip.id, "clip-1");
   assert.deepEqual(seen[4].history.clips.map((one) => one.id), ["clip-1"]);
 });
@@ -69,13 +69,27 @@ test("several files are spoken of together, each keeps its own result", () => {
   assert.equal(after([...start, done("1")]).notice.text, "1 of 3 files heard.");
   assert.deepEqual(
     [after([...start, done("1"), done("2")]).notice.tone, after([...start, done("1"), done("2"), done("3")]).notice.tone],
-    ["busy", "good"],
+    ["busy", "quiet"],
   );
   const end = after([...start, done("1"), failed("2", "wrong_type"), done("3")]);
   assert.match(end.notice.text, /^2 of 3 files heard\. One file couldn't be heard/);
   assert.equal(end.notice.tone, "error");
   const next = after([added("4"), done("4")], end);
-  assert.equal(next.notice.text, "Happy, fairly sure: 72 %.", "the earlier ones no longer count");
+  assert.equal(next.notice.text, "Happy, fairly sure: 72\u00a0%.", "the earlier ones no longer count");
+});
+
+test("a silent file among several leaves what was heard in the others", () => {
+  const start = [added("1"), added("2")];
+  assert.equal(after([...start, done("1"), silent("2")]).answer.clip.id, "clip-1");
+  assert.equal(after([...start, silent("2"), done("1")]).answer.clip.id, "clip-1");
+  assert.equal(after([done("0"), added("1"), silent("1")]).answer.problem.code, "no_speech", "alone it is the answer");
+});
+
+test("what was said last is no longer said beside the next sound", () => {
+  const words = { type: "transcript/done", id: "clip-1", transcript: { status: "done", text: "hi" } };
+  const said = after([added("1"), done("1"), words]);
+  assert.equal(said.aside.text, "“hi”");
+  assert.equal(after([added("2")], said).aside.text, "");
 });
 
 test("clearing the list keeps what is under way or can be sent again", () => {
@@ -148,6 +162,9 @@ test("server problems: its own sentence, and ways that can help", () => {
   assert.deepEqual(ways(500, "internal"), ["resend", "save"]);
   assert.deepEqual(ways(415, "unreadable_audio"), []);
   assert.deepEqual(ways(422, "too_short", "recording"), ["record", "choose"]);
+  const silence = serverProblem({ status: 422, code: "no_speech", message: "Speak closer." }, "upload");
+  assert.deepEqual([silence.code, silence.ways], ["no_speech", ["choose"]]);
+  assert.match(silence.text, /this file/, "nobody can speak closer to a file");
   assert.match(serverProblem({ status: 0, code: "network", message: "" }, "upload").text, /can't be reached/);
 });
 
