@@ -98,20 +98,22 @@ def _moments(values: Any, weights: Any) -> tuple[Any, Any]:
 
 def _rhythm(inputs: Any, frames: int) -> Any:
     """Log of how strongly each feature swings at each of `RHYTHM_BANDS`; (batch, features x bands)."""
-    from keras import initializers, layers, ops
+    from keras import layers, ops
 
     window, rate = np.hanning(frames)[:, None], 16_000 / 276
     frequencies = np.arange(RHYTHM_BANDS[0], RHYTHM_BANDS[-1], 0.25)
     angles = 2 * np.pi * np.arange(frames)[:, None] / rate * frequencies
     members = np.digitize(frequencies, RHYTHM_BANDS)[:, None] == np.arange(1, len(RHYTHM_BANDS))
 
-    def fixed(matrix: NDArray[np.floating]) -> Any:
-        start = initializers.Constant(matrix.astype(np.float32).tolist())
-        return layers.Dense(matrix.shape[1], use_bias=False, kernel_initializer=start, trainable=False)
+    def project(tracks: Any, matrix: NDArray[np.floating]) -> Any:
+        layer = layers.Dense(matrix.shape[1], use_bias=False, trainable=False)
+        projected = layer(tracks)
+        layer.set_weights([matrix])  # as weights, since a constant of this size would swell the saved configuration
+        return projected
 
     tracks = layers.Permute((2, 1))(inputs - ops.mean(inputs, axis=1, keepdims=True))
-    real, imaginary = fixed(window * np.cos(angles))(tracks), fixed(window * np.sin(angles))(tracks)
-    strength = fixed(members / members.sum(axis=0))(ops.sqrt(real * real + imaginary * imaginary + 1e-6))
+    real, imaginary = project(tracks, window * np.cos(angles)), project(tracks, window * np.sin(angles))
+    strength = project(ops.sqrt(real * real + imaginary * imaginary + 1e-6), members / members.sum(axis=0))
     return layers.Flatten()(ops.log(strength + 1e-2))
 
 
