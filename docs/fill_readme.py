@@ -39,7 +39,7 @@ def tree() -> str:
     for package in ("utils", "web", "cli"):
         lines += [
             f"{package + '/':26}{_phrase(ROOT / package / '__init__.py')}",
-            *_modules(ROOT / package, "*.py", "  "),
+            *_modules(ROOT / package, "  "),
         ]
     lines += [f"{name:26}{phrase}" for name, phrase in FOLDERS.items()]
     return "```\n" + "\n".join(lines) + "\n```"
