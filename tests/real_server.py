@@ -44,14 +44,18 @@ class Server:
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def start(instance, log, *options, program=SERVER, before=(), **environment):
-    """Start a server on `instance`; `before` stands before its command, `environment` in its environment."""
+def launch(instance, log, *options, program=SERVER, before=(), **environment):
+    """The process of a server on `instance`; `before` stands before its command, `environment` in its environment."""
     command = [*before, sys.executable, str(program), "--port", "0", "--instance", str(instance), *options]
     with log.open("ab") as errors:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=os.environ | environment, text=True
         )
-    return Server(process, log)
+
+
+def start(instance, log, *options, **more):
+    """The same, once it listens."""
+    return Server(launch(instance, log, *options, **more), log)
 
 
 def upload(data):
