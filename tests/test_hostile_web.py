@@ -31,6 +31,7 @@ REFUSALS |= {422: {"no_speech", "too_short"}}
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
+    pytest.importorskip("onnx")
     return tiny_bundle(tmp_path_factory.mktemp("models"))
 
 
@@ -276,6 +277,22 @@ def test_requests_that_are_none(server):
         assert statuses <= {200, 206, 304, 400, 404, 405, 413, 416, 431, 501}, (name, answer[:300])
         assert b"Traceback" not in answer, name
         assert server.send(VOICE)[0] == 201, name
+    assert_well(server)
+
+
+@pytest.mark.slow
+def test_many_who_never_finish_keep_nobody_out(server):
+    """They hold connections, up to 512 of them, but no thread: only whole requests get one."""
+    lame = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
+    try:
+        for number, connection in enumerate(lame):
+            connection.sendall([b"", b"POST /api/cl", POST + b"Content-Length: 1000000\r\n\r\nRIFF"][number % 3])
+        for _ in range(5):
+            assert server.send(VOICE)[0] == 201
+    finally:
+        for connection in lame:
+            connection.close()
+    assert server.send(VOICE)[0] == 201
     assert_well(server)
 
 

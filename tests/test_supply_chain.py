@@ -28,7 +28,6 @@ def named(file):
         ("flask-cors", "5.0.1"),  # CVE-2024-6844
         ("waitress", "3.0.0"),  # CVE-2024-49768
         ("keras", "3.11.2"),  # CVE-2025-9905
-        ("soundfile", "0.12.1"),  # carries a libsndfile with CVE-2022-33065
     ],
 )
 def test_versions_with_known_holes_are_never_installed(package, last_bad):

@@ -22,6 +22,7 @@ FOREIGN = "https://evil.example"
         ("GET", "/"),
         ("POST", "/"),
         ("GET", "/nothing"),
+        ("GET", "/privacy"),
         ("GET", "/api/clips"),
         ("POST", "/api/clips"),
         ("PUT", "/api/clips"),
@@ -234,6 +235,8 @@ def test_configured_origins_may_call(make_app):
     for path in ("/api/clips", "/", "/api/../", "/api/clips/+", "/api/%2e%2e/x"):
         assert "Access-Control-Allow-Origin" not in client.get(path, headers={"Origin": FOREIGN}).headers
     assert "Access-Control-Allow-Origin" not in client.get("/", headers=friend).headers
+    private = client.options("/api/clips", headers=friend | {"Access-Control-Request-Private-Network": "true"})
+    assert private.headers.get("Access-Control-Allow-Private-Network") != "true"  # CVE-2024-6221
 
 
 def test_any_origin_never_comes_with_credentials(make_app, send, wav):
