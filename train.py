@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter is no news to anyone
 
-import numpy as np
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -32,11 +31,9 @@ from utils import networks
 from utils.corpora import CORPORA
 from utils.dataset_loader import (
     Clips,
-    Recording,
     Split,
     assign_folds,
-    clip_weights,
-    load_features,
+    load_clips,
     scan,
     split_speakers,
 )
@@ -91,8 +88,13 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
 
     # 2. Features: each recording as it is, and random variants of those that are trained on.
     with _progress(console) as progress:
-        train_clips = _clips("training", split.train, options.variants, settings, system, options, progress)
-        validation_clips = _clips("validation", split.validation, 0, settings, system, options, progress)
+        where = {"cache": options.cache, "jobs": options.jobs}
+        bars = _variant_bars(progress, "training")
+        train_clips, _ = load_clips(
+            split.train, system.labels, settings, variants=options.variants, progress=bars, **where
+        )
+        bars = _variant_bars(progress, "validation")
+        validation_clips, _ = load_clips(split.validation, system.labels, settings, variants=0, progress=bars, **where)
 
     # 3. Fit; the best epoch on the validation speakers is kept.
     from utils import training  # brings Keras in: everything above answers at once
@@ -172,27 +174,6 @@ def _judged_without(split: Split, extra: Sequence[str]) -> Split:
     return Split(split.train, validation, test)
 
 
-def _clips(
-    purpose: str,
-    recordings: list[Recording],
-    variants: int,
-    settings: FeatureSettings,
-    system: System,
-    options: argparse.Namespace,
-    progress: Progress,
-) -> Clips:
-    loaded = [
-        load_features(
-            recordings, settings, cache=options.cache, variant=variant, jobs=options.jobs,
-            progress=_bar(progress, f"features, {purpose}" + (f", variant {variant}" if variant else "")),
-        )
-        for variant in range(variants + 1)
-    ]  # fmt: skip
-    kept = [recordings[i] for i in loaded[0].kept]
-    truth = np.array([system.labels.index(recording.label) for recording in kept])
-    return Clips([features.arrays for features in loaded], truth, clip_weights(kept))
-
-
 def _fingerprint(split: Split, options: argparse.Namespace) -> str:
     """Changes with whatever would make an interrupted run another run."""
     names = [str(recording.path.name) for recording in split.train]
@@ -208,6 +189,10 @@ def _progress(console: Console) -> Progress:
 def _bar(progress: Progress, description: str) -> Callable[[int, int], None]:
     task = progress.add_task(description, total=None)
     return lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _variant_bars(progress: Progress, purpose: str) -> Callable[[int], Callable[[int, int], None]]:
+    return lambda variant: _bar(progress, f"features, {purpose}" + (f", variant {variant}" if variant else ""))
 
 
 def _epoch_bars(progress: Progress, members: int, epochs: int) -> Callable[[int, "Epoch"], None]:

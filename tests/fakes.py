@@ -25,6 +25,10 @@ class FakePredictor:
     def __init__(self, *answers):
         self.answers = deque(answers)
         self.calls = []
+        self.warm = False
+
+    def warm_up(self):
+        self.warm = True
 
     def predict(self, audio):
         self.calls.append(audio)

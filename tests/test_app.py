@@ -118,14 +118,14 @@ def talk_by_terminal(tmp_path, *steps):
         seen = 0
         for text, keys in steps:
             while (found := screen.find(text, seen)) < 0:
-                assert select.select([leader], [], [], 20)[0], screen
+                assert select.select([leader], [], [], 60)[0], screen
                 screen += os.read(leader, 4096)
             seen = found + len(text)
             if callable(keys):
                 keys(process)
             else:
                 os.write(leader, keys)
-        code = process.wait(20)
+        code = process.wait(60)
         while select.select([leader], [], [], 0.2)[0]:
             try:
                 screen += os.read(leader, 4096)

@@ -24,7 +24,7 @@ def test_the_readmes_figures_and_tree_are_those_of_the_repository() -> None:
 def test_links_and_pictures_of_the_documents_exist() -> None:
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/*.md")]
     for document in documents:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8")):
+        for target in re.findall(r"(?:\]\(|src=\")(?!https?:|#)([^)#\"]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name} points to {target}"
 
 

@@ -193,6 +193,39 @@ def load_features(
     return Features(arrays if not refused else arrays[kept], kept, refused)
 
 
+def load_clips(
+    recordings: Sequence[Recording],
+    labels: Sequence[str],
+    settings: FeatureSettings,
+    *,
+    variants: int,
+    cache: Path,
+    jobs: int = -1,
+    progress: Callable[[int], Callable[[int, int], None]] = lambda variant: lambda done, all_: None,
+) -> tuple[Clips, list[Recording]]:
+    """Recordings as training and evaluation take them, and which of them could be judged.
+
+    Args:
+        recordings: what to load.
+        labels: the label set, in model order.
+        settings: which features.
+        variants: how many random variants beside the recordings as they are.
+        cache: folder of the cache.
+        jobs: processes; -1 for one on each core.
+        progress: asked for each variant (0: as they are) for what to call with (done, all).
+
+    Raises:
+        DataError: not one of the recordings could be judged.
+    """
+    loaded = [
+        load_features(recordings, settings, cache=cache, variant=variant, jobs=jobs, progress=progress(variant))
+        for variant in range(variants + 1)
+    ]
+    kept = [recordings[i] for i in loaded[0].kept]
+    truth = np.array([labels.index(recording.label) for recording in kept])
+    return Clips([features.arrays for features in loaded], truth, clip_weights(kept)), kept
+
+
 def _key(settings: FeatureSettings, variant: int) -> bytes:
     """Changes with the settings, the variant and the code that makes the features."""
     modules = [decoding, audio_preprocessing, features, *([augmentation] if variant else [])]
