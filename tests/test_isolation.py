@@ -122,7 +122,7 @@ def test_nothing_can_be_done_with_anothers_clip(app, pairs):
 
 
 def test_no_query_finds_anothers_clip(app, pairs):
-    for one, other in pairs:
+    for one, other in pairs[::4]:
         for query in (
             {"search": other.words},
             {"before": "f" * 46},
