@@ -3,8 +3,10 @@
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -119,3 +121,15 @@ def test_a_folder_that_cant_be_written_is_told_and_overcome_without_a_restart(st
     assert server.call("DELETE", f"/api/clips/{clip['id']}", headers=cookie)[0] == 204
     assert len(stored(instance)) == 1
     assert "Traceback" not in server.log.read_text()
+
+
+def test_a_locked_database_is_told_and_overcome_without_a_restart(start, tmp_path, wav):
+    server = start()
+    _, headers, clip = server.send(wav)
+    cookie = {"Cookie": headers["Set-Cookie"].split(";")[0]}
+    with closing(sqlite3.connect(tmp_path / "instance" / "history.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert_unavailable(server, wav, cookie)
+        assert shown(server, cookie) == stored(tmp_path / "instance") == [clip["id"]]
+        other.execute("ROLLBACK")
+    assert server.send(wav, cookie)[0] == 201

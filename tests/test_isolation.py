@@ -75,35 +75,55 @@ def test_everybody_has_their_own_clip_and_only_that(visitors):
             assert set(re.findall(r"[0-9a-f]{46}", page)) <= {visitor.clip["id"]}
 
 
+def spellings(own, clip):
+    """Addresses that somebody who knows another's id might try."""
+    return [
+        f"/api/clips/{clip}",
+        f"/api/clips/{clip}/audio",
+        f"/api/clips/{clip.upper()}",
+        f"/api/clips/{clip}/",
+        f"/api/clips//{clip}/audio",
+        f"/api/clips/{clip}.wav",
+        f"/api/clips/{clip}%00/audio",
+        f"/api/clips/{clip}%0a",
+        f"/api/clips/{own}/../{clip}/audio",
+        f"/api/clips/{own};{clip}/audio",
+        f"/api/clips/%2e%2e/clips/{clip}/audio",
+        f"/api/../api/clips/{clip}/audio",
+        f"/api/clips/{clip}/audio?visitor={clip}",
+        f"/API/CLIPS/{clip}/audio",
+        f"/instance/clips/{clip}.wav",
+        f"/clips/{clip}.wav",
+        f"/static/../instance/clips/{clip}.wav",
+        f"/static/%2e%2e/instance/clips/{clip}.wav",
+        f"/static//instance/clips/{clip}.wav",
+        f"//api/clips/{clip}/audio",
+        f"/\\api/clips/{clip}/audio",
+    ]
+
+
 def test_anothers_id_is_no_address_in_any_spelling(app, pairs):
     for one, other in pairs:
-        clip = other.clip["id"]
-        for path in (
-            f"/api/clips/{clip}",
-            f"/api/clips/{clip}/audio",
-            f"/api/clips/{clip.upper()}",
-            f"/api/clips/{clip}/",
-            f"/api/clips//{clip}/audio",
-            f"/api/clips/{clip}.wav",
-            f"/api/clips/{clip}%00/audio",
-            f"/api/clips/{clip}%0a",
-            f"/api/clips/{one.clip['id']}/../{clip}/audio",
-            f"/api/clips/{one.clip['id']};{clip}/audio",
-            f"/api/clips/%2e%2e/clips/{clip}/audio",
-            f"/api/../api/clips/{clip}/audio",
-            f"/api/clips/{clip}/audio?visitor={other.clip['id']}",
-            f"/API/CLIPS/{clip}/audio",
-            f"/instance/clips/{clip}.wav",
-            f"/clips/{clip}.wav",
-            f"/static/../instance/clips/{clip}.wav",
-            f"/static/%2e%2e/instance/clips/{clip}.wav",
-            f"/static//instance/clips/{clip}.wav",
-            f"//api/clips/{clip}/audio",
-            f"/\\api/clips/{clip}/audio",
-        ):
+        for path in spellings(one.clip["id"], other.clip["id"]):
             answer = ask(app, path, cookie=one.cookie)
             assert answer.status_code in {308, 404}, path
             assert_nothing_of(other, answer, path)
+
+
+@pytest.mark.slow
+def test_nor_through_the_real_server(start, wav):
+    """What a client writes reaches the app through waitress, which has its own way with paths."""
+    server = start()
+    cookies, clips = zip(
+        *((sent[1]["Set-Cookie"], sent[2]) for sent in (server.send(wav) for _ in range(2))), strict=True
+    )
+    own = {"Cookie": cookies[0].split(";")[0]}
+    assert server.call("GET", clips[0]["audio_url"], headers=own)[2] == wav
+    for path in spellings(clips[0]["id"], clips[1]["id"]):
+        for headers in (own, {}, own | {"Host": "evil.example"}):
+            status, _, body = server.call("GET", path, headers=headers)
+            assert status in {308, 400, 404}, path
+            assert wav[44:200] not in body
 
 
 def test_nothing_can_be_done_with_anothers_clip(app, pairs):
