@@ -4,7 +4,7 @@ PORT ?= 5000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run setup test check train bench clean
+.PHONY: run setup test check train bench lock clean
 
 run: $(VENV)/.serve                   ## the web page on http://localhost:5000, with the model that ships
 	$(BIN)/python web_app.py --port $(PORT)
@@ -14,10 +14,11 @@ setup: $(VENV)/.dev                   ## everything into .venv: serving, trainin
 test: $(VENV)/.dev                    ## all the tests this machine can run
 	$(BIN)/python -m pytest -q -rs
 
-check: $(VENV)/.dev                   ## lint, format, types
+check: $(VENV)/.dev                   ## lint, format, types, known vulnerabilities (where the network allows to ask)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python .ci/audit.py
 
 train: $(VENV)/.dev                   ## data/ -> models/
 	$(BIN)/python train.py
@@ -25,6 +26,11 @@ train: $(VENV)/.dev                   ## data/ -> models/
 bench: $(VENV)/.dev                   ## speed, side by side with the usual ways
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/page.py
+
+lock: $(VENV)/.dev                    ## the newest versions that requirements-serve.txt allows -> requirements-serve.lock
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" requirements-serve.txt --output-file requirements-serve.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

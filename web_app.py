@@ -21,6 +21,7 @@ from web.api import ClipId, api
 from web.errors import init_errors
 from web.gate import Gate
 from web.guard import init_guard
+from web.keys import make_key
 from web.no_history import NoHistory
 from web.services import Model, Services
 from web.serving import serve
@@ -79,6 +80,8 @@ def create_app(
 
 def _add_routes(app: Flask) -> None:
     description = service_api.DescribedApi(app)
+    description.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
+    description.spec.options["security"] = [{}, {"key": []}]
     description.register_converter(ClipId, lambda _: {"type": "string", "pattern": ClipId.regex})
     for blueprint in (api, service_api.health, service_api.choices):
         description.register_blueprint(blueprint)
@@ -119,8 +122,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("web").setLevel(logging.INFO)
-    config = {name.upper(): value for name, value in vars(options).items() if name not in {"host", "port"}}
+    config = {name.upper(): value for name, value in vars(options).items() if name not in {"host", "port", "new_key"}}
     try:
+        if options.new_key:
+            print(make_key(Path(options.instance), options.new_key))
+            return 0
         app = create_app(config)
         threading.Thread(target=_keep_pruning, args=[app], daemon=True).start()
         serve(app, options.host, options.port, ready=lambda url: print(f"Listening on {url}", flush=True))
@@ -141,6 +147,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--transcriber", choices=ENGINES, help="what writes clips down")
     parser.add_argument("--keep-days", type=_days, default=30, help="delete older clips; 0: keep them")
     parser.add_argument("--no-history", dest="history", action="store_false", help="store no clips at all")
+    parser.add_argument("--new-key", metavar="NAME", help="print a new API key, which is shown only this once, and end")
     return parser.parse_args(arguments)
 
 

@@ -5,7 +5,6 @@ python benchmarks/latency.py --json      the same as JSON
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import re
@@ -33,12 +32,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.usual import usual_way
 from benchmarks.voices import speak
 from utils.audio_preprocessing import find_voice, fit_clip
-from utils.decoding import SAMPLE_RATE, encode_wav, load_audio
+from utils.decoding import encode_wav, load_audio
 from utils.errors import VoiceError
 from utils.features import FeatureSettings, extract_features
-from utils.model_bundle import KERAS, SCALER, verify_files
 from utils.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,7 +102,8 @@ def one_clip(options: argparse.Namespace, progress: Console) -> list[Figure]:
             predictor = _predictor(options.models)
             doings["network"] = lambda: predictor.probabilities(features)
             doings[WHOLE] = lambda: predictor.predict(path)
-            doings[USUAL] = usual_way(path, options.models)
+            hear = _usual_way(options.models)
+            doings[USUAL] = lambda: hear(path)
         except CannotMeasure as missing:
             figures.append(Figure("with a network, and the usual way", None, "ms", note=str(missing)))
         taken = _times(doings, options.rounds, progress)
@@ -116,45 +116,6 @@ def one_clip(options: argparse.Namespace, progress: Console) -> list[Figure]:
             Figure("the usual way / ours", float(np.median(taken[USUAL]) / np.median(taken[WHOLE])), "times")
         )
     return figures
-
-
-def usual_way(path: Path, models: Path) -> Doing:
-    """Each librosa feature by its own call with its own transform, then the scaler and Keras `model.predict`.
-
-    Its 112 features a frame are filled up with zeros to the network's 120; the answer means nothing, the time does.
-    """
-    for library in ("librosa", "keras", "joblib"):
-        if not importlib.util.find_spec(library):
-            raise CannotMeasure(f"{library} is not installed: pip install -r requirements-dev.txt")
-    if not (models / KERAS).is_file():
-        raise CannotMeasure(f"{models / KERAS} is not there: run python train.py")
-    import joblib
-    import keras
-    import librosa
-
-    verify_files(models)  # the scaler is a pickle: it must be the one that was sealed
-    scaler, network = joblib.load(models / SCALER), keras.saving.load_model(models / KERAS)
-    feature, hop = librosa.feature, {"hop_length": 276}
-
-    def hear() -> object:
-        y, sr = librosa.load(path, sr=SAMPLE_RATE, duration=3)
-        y = librosa.util.fix_length(y, size=3 * SAMPLE_RATE)
-        rows = [
-            feature.mfcc(y=y, sr=sr, n_mfcc=40, **hop),
-            feature.chroma_stft(y=y, sr=sr, **hop),
-            feature.melspectrogram(y=y, sr=sr, n_mels=48, **hop),
-            feature.spectral_contrast(y=y, sr=sr, **hop),
-            feature.spectral_centroid(y=y, sr=sr, **hop),
-            feature.spectral_bandwidth(y=y, sr=sr, **hop),
-            feature.spectral_rolloff(y=y, sr=sr, **hop),
-            feature.zero_crossing_rate(y, **hop),
-            feature.rms(y=y, **hop),
-        ]
-        frames = np.concatenate(rows).T
-        frames = np.pad(frames, ((0, 0), (0, 120 - frames.shape[1])))
-        return network.predict(scaler.transform(frames)[None], verbose=0)
-
-    return hear
 
 
 def _times(doings: dict[str, Doing], rounds: int, progress: Console) -> dict[str, list[float]]:
@@ -282,6 +243,13 @@ def _environment() -> dict[str, str]:
 def _need(program: str) -> None:
     if not (ROOT / program).is_file():
         raise CannotMeasure(f"there is no {program} here")
+
+
+def _usual_way(models: Path) -> Callable[[Path], object]:
+    try:
+        return usual_way(models)
+    except (ImportError, FileNotFoundError) as missing:
+        raise CannotMeasure(f"{missing}: pip install -r requirements-dev.txt, then python train.py") from missing
 
 
 def _predictor(models: Path) -> Predictor:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from tests import real_server
 from tests.fakes import FakePredictor, FakeTranscriber
 from utils.decoding import SAMPLE_RATE, encode_wav
 from web_app import create_app
@@ -82,3 +83,18 @@ def send(client, wav):
         return browser.post("/api/clips", data={"audio": (io.BytesIO(data), name)} | fields)
 
     return send
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts real servers with a fake model; stops them in the end."""
+    servers = []
+
+    def start(*options, instance=tmp_path / "instance", **more):
+        servers.append(real_server.start(instance, tmp_path / "log", *options, **more))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.process.kill()
+        server.process.communicate()

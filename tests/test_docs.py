@@ -28,6 +28,18 @@ def test_links_and_pictures_of_the_documents_exist() -> None:
             assert (document.parent / target).exists(), f"{document.name} points to {target}"
 
 
+def test_the_tests_that_the_security_page_names_exist() -> None:
+    """Each threat there has a test, and each test that is named can be run."""
+    lines = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").splitlines()
+    threats = [line for line in lines if line.startswith("| ") and not line.startswith("| threat")]
+    assert len(threats) > 20
+    for line in threats:
+        named = re.findall(r"`(test_\w+\.py)` (\w+)", line)
+        assert named, f"nothing shows: {line}"
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{file} has no {test}"
+
+
 COMMANDS = sorted(set(re.findall(r"^(?:\.venv/bin/)?python (\w+\.py)(.*)$", README, flags=re.M)))
 
 

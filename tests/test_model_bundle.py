@@ -10,7 +10,8 @@ from tests.made_up import tiny_bundle
 from utils.emotions import DEFAULT_LABELS
 from utils.errors import BundleError
 from utils.features import FeatureSettings
-from utils.model_bundle import CARD, MANIFEST, ONNX, load_bundle, replace_folder, seal, verify_files
+from utils.model_bundle import CARD, MANIFEST, ONNX, SCALER, load_bundle, replace_folder, seal, verify_files
+from utils.predictor import Predictor
 
 pytest.importorskip("onnx")
 
@@ -37,6 +38,14 @@ def test_what_was_sealed_is_loaded(bundle: Path) -> None:
     assert (loaded.system, loaded.uncertain_below, loaded.metrics) == ("made-up", 0.0, {"uar": 0.5})
     assert loaded.version
     verify_files(bundle)
+
+
+def test_serving_never_unpickles(bundle: Path, tmp_path: Path) -> None:
+    """A scaler that runs code when it is unpickled, sealed by whoever could: serving doesn't touch it."""
+    (bundle / SCALER).write_bytes(b"cos\nsystem\n(S'touch %s'\ntR." % bytes(tmp_path / "owned"))
+    seal(bundle, manifest_of(bundle))
+    Predictor.load(bundle).warm_up()
+    assert not (tmp_path / "owned").exists()
 
 
 def test_other_labels_and_settings_come_back_too(tmp_path: Path) -> None:

@@ -55,6 +55,16 @@ def test_the_page_knows_the_server(client):
     assert (config["history"], config["clips"], config["next"]) == (True, [], None)
 
 
+def test_the_page_leads_to_what_happens_with_voices(client):
+    assert 'href="/privacy"' in client.get("/").text
+    page = client.get("/privacy")
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert "<h1>Privacy</h1>" in page.text
+    assert "<td>30 days" in page.text
+    assert "Google" in page.text
+    assert "**" not in page.text
+
+
 def test_the_template_gets_what_it_is_promised(app, client, wav):
     from flask import template_rendered
 

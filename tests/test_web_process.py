@@ -3,10 +3,8 @@
 import http.client
 import io
 import json
-import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -14,71 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.real_server import HEADERS, ROOT, SERVER, upload
+
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parent.parent
-SERVER = Path(__file__).parent / "fake_server.py"
-BOUNDARY = "B"
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts servers with a fake model; stops them in the end."""
-    processes = []
-
-    def start(*options, program=SERVER, **environment):
-        command = [
-            sys.executable,
-            str(program),
-            "--port",
-            "0",
-            "--instance",
-            str(tmp_path / "instance"),
-            *options,
-        ]
-        with (tmp_path / "log").open("wb") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, env=os.environ | environment, text=True
-            )
-        processes.append(process)
-        return Server(process, tmp_path / "log")
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
-class Server:
-    def __init__(self, process, log):
-        self.process, self.log = process, log
-        line = process.stdout.readline()
-        self.port = int(line.rsplit(":", 1)[-1]) if line else None
-        self.said = line
-
-    def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-
-    def call(self, method, path, body=None, headers=None):
-        connection = self.connect()
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-        finally:
-            connection.close()
-
-    def send(self, wav, headers=None):
-        status, headers, body = self.call("POST", "/api/clips", upload(wav), HEADERS | (headers or {}))
-        return status, headers, json.loads(body)
-
-
-HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-
-
-def upload(data):
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\n'
-    return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 def test_it_says_where_it_listens_serves_and_stops(start, wav):
@@ -338,6 +274,4 @@ def test_large_uploads_at_once_need_little_memory(start):
         visitor.start()
     for visitor in visitors:
         visitor.join(60)
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
-    assert peak < 400, f"{peak} MB"
+    assert server.peak_megabytes() < 400

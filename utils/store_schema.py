@@ -48,7 +48,7 @@ def open_engine(url: str | sa.URL) -> sa.Engine:
     Raises:
         sqlalchemy.exc.SQLAlchemyError: this is no URL of a database, or its driver isn't installed.
     """
-    engine = sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)  # words and names stay out of logs
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)

@@ -48,7 +48,8 @@ UPLOAD = {
                     },
                     "source": {"type": "string", "enum": list(SOURCES), "default": "upload"},
                 },
-            }
+            },
+            "encoding": {"audio": {"contentType": "audio/*"}},
         }
     },
 }

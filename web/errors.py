@@ -12,6 +12,7 @@ from web import pages
 STATUS = {
     "bad_request": 400,
     "no_file": 400,
+    "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,
     "too_large": 413,
@@ -90,6 +91,8 @@ def _answer(status: int, code: str, message: str) -> Response:
     else:
         answer = jsonify(error={"code": code, "message": message})
         answer.status_code = status
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
     if code in RETRY_SECONDS:
         answer.headers["Retry-After"] = str(RETRY_SECONDS[code])
     return answer

@@ -8,7 +8,7 @@ from flask_limiter import Limiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from utils.errors import VoiceError
-from web.visitor import visitor
+from web.visitor import admit_key, visitor
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
@@ -46,6 +46,7 @@ def init_guard(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.config["TRUSTED_HOSTS"] = app.config["ALLOWED_HOSTS"] or None
     app.before_request(_refuse_foreign_pages)
+    app.before_request(admit_key)  # after the foreign pages: with a key nobody acts in a visitor's name
     app.before_request(_expect_small_bodies)
     app.after_request(_add_headers)
     origins = app.config["CORS_ORIGINS"]
@@ -94,7 +95,7 @@ def _add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
-        response.vary.add("Cookie")
+        response.vary.update(["Cookie", "Authorization"])
     rule = request.url_rule.rule if request.url_rule else "-"  # never ids, names or queries
     logging.getLogger("web").info("%s %s %d", request.method, rule, response.status_code)
     return response

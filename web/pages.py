@@ -1,6 +1,7 @@
 """The page, and its forms for people without JavaScript."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from flask import (
@@ -14,6 +15,7 @@ from flask import (
     session,
     url_for,
 )
+from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from utils.audio_preprocessing import CLIP_SECONDS
@@ -26,6 +28,7 @@ from web.hearing import hear, write_down
 from web.schemas import ClipJson, ClipQuery
 from web.services import services
 
+PRIVACY = Path(__file__).parents[1] / "docs" / "privacy.md"
 ACCEPT = (".wav", ".mp3", ".m4a", ".aac", ".mp4", ".flac", ".ogg", ".opus", ".webm")
 
 page = Blueprint("page", __name__)
@@ -37,6 +40,13 @@ def show() -> Response:
     visitor.known_visitor()
     session.modified = True
     return render()
+
+
+@page.get("/privacy")
+def privacy() -> str:
+    """What happens to voices, in the words of docs/privacy.md."""
+    html = MarkdownIt("commonmark").enable("table").render(PRIVACY.read_text(encoding="utf-8"))
+    return render_template("privacy.html", content=Markup(html))  # noqa: S704 - our own file
 
 
 @page.get("/service-worker.js")
