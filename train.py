@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Trains what the arguments ask for; the exit code: 0 done, 1 impossible, 2 wrong usage, 130 interrupted."""
     options = _parser().parse_args(argv)
     console = Console()
-    errors = Console(stderr=True)
+    errors = Console(stderr=True, soft_wrap=True)
     if options.list:
         for system in SYSTEMS.values():
             console.print(f"{system.name:24} {system.about}", highlight=False)

@@ -22,7 +22,7 @@ from utils.emotions import DEFAULT_LABELS
 from utils.errors import DataError
 from utils.features import FeatureSettings
 from utils.model_bundle import CARD, KERAS, MANIFEST, ONNX, SCALER, verify_files
-from utils.networks import DEFAULT_SYSTEM, SYSTEMS, System
+from utils.networks import DEFAULT_SYSTEM, SYSTEMS, Member, System
 from utils.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -212,8 +212,9 @@ def tiny(shape: Shape, labels: int) -> "keras.Model":
     return Model(inputs, layers.Dense(labels)(layers.GlobalAveragePooling1D()(inputs)))
 
 
-def a_system(**changes: Any) -> System:
-    return replace(System("tiny", "one layer", DEFAULT_LABELS, ("nemo",), tiny), **changes)
+def a_system(members: int = 1, learning_rate: float = 1e-3, **changes: Any) -> System:
+    networks = (Member(tiny, learning_rate=learning_rate),) * members
+    return replace(System("tiny", "one layer", DEFAULT_LABELS, ("nemo",), networks), **changes)
 
 
 @pytest.fixture
@@ -284,7 +285,7 @@ def test_interrupted_before_the_first_epoch_nothing_changes(
 
     monkeypatch.setattr(training, "unweighted_average_recall", interrupt)
     assert door() == 130
-    assert "as it was" in " ".join(capsys.readouterr().out.split())
+    assert "as it was" in " ".join(capsys.readouterr().err.split())
     assert content(tmp_path / "models") == before
     assert left_behind(tmp_path) == []
 
@@ -448,6 +449,24 @@ def test_ctrl_c_in_a_later_member_keeps_those_that_have_a_best(tmp_path: Path) -
 
 
 @pytest.mark.slow
+def test_ctrl_c_before_a_later_member_has_a_best_keeps_the_finished_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from utils import training
+
+    fit_member, calls = training._fit_member, []
+
+    def interrupted(*arguments: Any) -> bool:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return fit_member(*arguments)
+
+    monkeypatch.setattr(training, "_fit_member", interrupted)
+    assert len(fit(tmp_path, epochs=2, members=3).histories) == 1
+
+
+@pytest.mark.slow
 def test_normalized_features_have_mean_0_and_deviation_1() -> None:
     from utils.training import fit_scaler, normalize
 
@@ -466,10 +485,12 @@ def test_every_system_is_of_plain_keras_layers_and_gives_a_logit_a_label(name: s
 
     system = SYSTEMS[name]
     assert system.name == name
-    network = system.network((174, 120), len(system.labels))
-    for layer in network._flatten_layers():
-        assert type(layer).__module__.startswith("keras."), layer
-        assert type(layer).__name__ != "Lambda"
-    logits = ops.convert_to_numpy(network(np.random.default_rng(0).normal(size=(3, 174, 120)).astype(np.float32)))
-    assert logits.shape == (3, len(system.labels))
-    assert np.abs(logits.sum(axis=1) - 1).max() > 1e-3, "these are no probabilities"
+    clips = np.random.default_rng(0).normal(size=(3, 174, 120)).astype(np.float32)
+    for member in set(system.members):
+        network = member.network((174, 120), len(system.labels))
+        for layer in network._flatten_layers():
+            assert type(layer).__module__.startswith("keras."), layer
+            assert type(layer).__name__ != "Lambda"
+        logits = ops.convert_to_numpy(network(clips))
+        assert logits.shape == (3, len(system.labels))
+        assert np.abs(logits.sum(axis=1) - 1).max() > 1e-3, "these are no probabilities"

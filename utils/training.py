@@ -162,9 +162,14 @@ def fit(
         place = folder / f"member-{member}"
         place.mkdir(parents=True, exist_ok=True)
         told = (lambda epoch, member=member: watch(member, epoch)) if watch else None
-        complete = _fit_member(
-            system, plan, network, train, validation, scaler, epochs, seed * 100 + member, place, told
-        )
+        try:
+            complete = _fit_member(
+                system, plan, network, train, validation, scaler, epochs, seed * 100 + member, place, told
+            )
+        except KeyboardInterrupt:
+            if not members:
+                raise
+            break
         trained = plan.network(shape, len(system.labels))  # without the optimizer, which would be saved with it
         trained.load_weights(place / BEST)
         members.append(trained)
