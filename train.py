@@ -58,12 +58,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True, soft_wrap=True)
     if options.list:
         for system in SYSTEMS.values():
-            console.print(f"{system.name:24} {system.about}", highlight=False)
+            console.print(f"{system.name:24} {system.about}", highlight=False, soft_wrap=True)
         return 0
     try:
         train(SYSTEMS[options.system], options, console)
     except VoiceError as error:
         errors.print(str(error), highlight=False, markup=False)
+        return 1
+    except ModuleNotFoundError as error:
+        errors.print(
+            f"Training needs {error.name}, which serving doesn't: run `make setup`, or install requirements.txt.",
+            highlight=False,
+            markup=False,
+        )
         return 1
     except OSError as error:
         errors.print(
@@ -71,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     except KeyboardInterrupt:
-        errors.print(f"Stopped before the first epoch was over; {options.models} is as it was.", markup=False)
+        errors.print(f"Stopped; {options.models} is as it was, and the same command goes on from here.", markup=False)
         return 130
     return 0
 

@@ -137,15 +137,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Serve the page and the JSON API.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(description="Serve the page and the JSON API.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=5000, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--instance", default="instance", help="folder for everything the server writes (default: %(default)s)"
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=5000, help="port to listen on")
-    parser.add_argument("--instance", default="instance", help="folder for everything the server writes")
-    parser.add_argument("--models", default="models", help="folder of the model")
-    parser.add_argument("--transcriber", choices=ENGINES, help="what writes clips down")
-    parser.add_argument("--keep-days", type=_days, default=30, help="delete older clips; 0: keep them")
+    parser.add_argument("--models", default="models", help="folder of the model (default: %(default)s)")
+    parser.add_argument(
+        "--transcriber", choices=ENGINES, help="what writes clips down (default: $VOICE_TRANSCRIBER, or google)"
+    )
+    parser.add_argument(
+        "--keep-days", type=_days, default=30, help="delete older clips; 0: keep them (default: %(default)s)"
+    )
     parser.add_argument("--no-history", dest="history", action="store_false", help="store no clips at all")
     parser.add_argument("--new-key", metavar="NAME", help="print a new API key, which is shown only this once, and end")
     return parser.parse_args(arguments)

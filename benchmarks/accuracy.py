@@ -164,7 +164,7 @@ def page(results: Path) -> str:
         "# Accuracy on unseen speakers",
         "",
         "Written by `python benchmarks/accuracy.py`; don't edit it by hand. UAR in percent, mean ± standard deviation",
-        "over the folds; protocol Six of the program's docstring. No speaker is in training and test.",
+        "over the folds; protocol Six of the program's docstring. No speaker is in both training and test.",
         "",
         "| system | folds | " + " | ".join(columns) + " | minutes a fold |",
         "|---" * (len(columns) + 3) + "|",

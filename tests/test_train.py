@@ -94,6 +94,16 @@ def test_the_program_starts_without_keras() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_where_only_serving_is_installed_it_says_what_to_install(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    assert train.main(arguments(made, tmp_path)) == 1
+    out, err = capsys.readouterr()
+    said = " ".join((out + err).split())
+    assert "joblib" in said and "requirements.txt" in said and "Traceback" not in said
+
+
 # --- The whole of it, with the default system
 
 

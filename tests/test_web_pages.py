@@ -61,6 +61,8 @@ def test_the_page_leads_to_what_happens_with_voices(client):
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert "<h1>Privacy</h1>" in page.text
     assert "<td>30 days" in page.text
+    assert "theme.js" in page.text  # the colours that the visitor chose on the page
+    assert 'rel="icon"' in page.text
     assert "Google" in page.text
     assert "**" not in page.text
 

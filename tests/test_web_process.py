@@ -5,6 +5,7 @@ import io
 import json
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -275,3 +276,11 @@ def test_large_uploads_at_once_need_little_memory(start):
     for visitor in visitors:
         visitor.join(60)
     assert server.peak_megabytes() < 400
+
+
+def test_the_help_names_true_defaults():
+    done = subprocess.run(
+        [sys.executable, "web_app.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "(default: 5000)" in done.stdout
+    assert "default: None" not in done.stdout and "default: True" not in done.stdout

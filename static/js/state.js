@@ -116,6 +116,7 @@ function reduceAnswer(answer, jobs, event) {
     case "clip/shown":
       return { clip: event.clip, sound: null, alone: true };
     case "clip/removed":
+    case "clip/gone": // looked at again while its deletion waited
       return here ? null : answer;
     case "transcript/done":
       return here ? { ...answer, clip: { ...answer.clip, transcript: event.transcript } } : answer;

@@ -140,6 +140,15 @@ test("deleting the shown clip takes the answer away; undo brings the row back", 
   assert.deepEqual(after([{ type: "clip/gone", id: "clip-1" }], gone).history, { ...shown.history, clips: [], leaving: [] });
 });
 
+test("a clip that is deleted for good leaves the list of files, too", () => {
+  const shown = after([added("1"), done("1"), added("2"), done("2"), added("3")]);
+  const ids = (state) => state.jobs.map((job) => job.id);
+  assert.deepEqual(ids(after([{ type: "clip/removed", id: "clip-1" }], shown)), ids(shown));
+  assert.deepEqual(ids(after([{ type: "clip/gone", id: "clip-1" }], shown)), ids(shown).slice(1));
+  assert.deepEqual(ids(after([{ type: "history/cleared" }], shown)), ids(shown).slice(2));
+  assert.equal(after([{ type: "clip/gone", id: shown.answer.clip.id }], shown).answer, null);
+});
+
 test("what happens to the history is heard and leaves the notice with its ways alone", () => {
   const state = after([added("1", "recording"), failed("1")]);
   const later = after([{ type: "history/loaded", clips: [clip("9")], next: null, append: false }], state);
