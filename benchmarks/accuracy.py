@@ -176,12 +176,10 @@ def page(results: Path) -> str:
         cells = []
         for column in columns:
             values = np.array([result[column] for result in found])
-            calibration = column == "ece"
-            cells.append(
-                ("–" if method == "svm" else f"{values.mean():.3f}")
-                if calibration
-                else f"{100 * values.mean():.1f} ± {100 * values.std():.1f}"
-            )
+            if column != "ece":
+                cells.append(f"{100 * values.mean():.1f} ± {100 * values.std():.1f}")
+            else:  # a vote for one emotion is no probability
+                cells.append("–" if method == "svm" else f"{values.mean():.3f}")
         minutes = np.mean([result["seconds"] for result in found]) / 60
         lines.append(f"| `{method}` | {len(found)} | " + " | ".join(cells) + f" | {minutes:.0f} |")
     return "\n".join(lines + _shipped_lines(results)) + "\n"

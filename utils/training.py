@@ -155,7 +155,8 @@ def fit(
     """
     scaler = fit_scaler(train.variants[0])
     shape = train.variants[0].shape[1:]
-    members, histories = [], []
+    members: list[keras.Model] = []
+    histories: list[list[Epoch]] = []
     for member, plan in enumerate(system.members):
         keras.utils.set_random_seed(seed * 100 + member)
         network = plan.network(shape, len(system.labels))
