@@ -40,7 +40,7 @@ from utils.dataset_loader import (
 from utils.errors import DataError, VoiceError
 from utils.evaluation import answer_threshold, plot_confusion, plot_history, plot_reliability
 from utils.features import FeatureSettings
-from utils.model_bundle import replace_folder, seal
+from utils.model_bundle import CARD, replace_folder, seal
 from utils.model_card import describe, measure, model_card
 from utils.networks import DEFAULT_SYSTEM, SYSTEMS, System
 from utils.predictor import Predictor
@@ -158,7 +158,7 @@ def _write_report(
     plot_confusion(measured.report, "Speakers never heard in training", folder / "confusion_matrix.png")
     plot_reliability(measured.probabilities, measured.truth, folder / "reliability.png")
     plot_history(fitted.histories[0], folder / "training_history.png")
-    (folder / "README.md").write_text(model_card(system, measured, split), encoding="utf-8")
+    (folder / CARD).write_text(model_card(system, measured, split), encoding="utf-8")
     seal(folder, {**manifest, "metrics": measured.as_dict()})
     low, high = measured.interval
     console.print(

@@ -25,7 +25,7 @@ from rich.console import Console
 
 import train
 from utils.corpora import CORPORA
-from utils.dataset_loader import Clips, Recording, assign_folds, load_clips, scan, split_speakers
+from utils.dataset_loader import Clips, Recording, Split, assign_folds, load_clips, scan, split_speakers
 from utils.evaluation import expected_calibration_error, unweighted_average_recall
 from utils.features import FeatureSettings
 from utils.model_bundle import load_bundle
@@ -39,15 +39,15 @@ Heard = NDArray[np.floating]
 Method = Callable[[Clips, Clips, Clips, Path, argparse.Namespace], Heard]
 
 
-def svm(train: Clips, validation: Clips, test: Clips, _place: Path, _options: argparse.Namespace) -> Heard:
+def svm(known: Clips, validation: Clips, test: Clips, _place: Path, _options: argparse.Namespace) -> Heard:
     """Probabilities are one-hot: the machine's votes. Validation speakers train too, there is nothing to choose."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
     machine = make_pipeline(StandardScaler(), SVC(C=3, class_weight="balanced"))
-    known = np.concatenate([_functionals(train.variants[0]), _functionals(validation.variants[0])])
-    machine.fit(known, np.concatenate([train.truth, validation.truth]))
+    features = np.concatenate([_functionals(known.variants[0]), _functionals(validation.variants[0])])
+    machine.fit(features, np.concatenate([known.truth, validation.truth]))
     return np.eye(len(SIX.labels))[machine.predict(_functionals(test.variants[0]))]
 
 
@@ -66,10 +66,10 @@ def _functionals(features: NDArray[np.float16]) -> NDArray[np.float32]:
 def network(name: str) -> Method:
     """A system of `python train.py --list`, trained as train.py trains it."""
 
-    def run(train: Clips, validation: Clips, test: Clips, place: Path, options: argparse.Namespace) -> Heard:
+    def run(known: Clips, validation: Clips, test: Clips, place: Path, options: argparse.Namespace) -> Heard:
         from utils import training
 
-        fitted = training.fit(SYSTEMS[name], train, validation, epochs=options.epochs, seed=options.seed, folder=place)
+        fitted = training.fit(SYSTEMS[name], known, validation, epochs=options.epochs, seed=options.seed, folder=place)
         return fitted.network.predict(training.normalize(test.variants[0], fitted.scaler), batch_size=256, verbose=0)
 
     return run
@@ -93,18 +93,7 @@ def main() -> None:
             if entry.exists():
                 continue
             begun = time.perf_counter()
-            known, chosen, (test, tested) = (
-                load_clips(
-                    part, SIX.labels, FeatureSettings(), variants=variants, cache=options.cache, jobs=options.jobs
-                )
-                for part, variants in (
-                    (split.train, 0 if method == "svm" else 3),
-                    (split.validation, 0),
-                    (split.test, 0),
-                )
-            )
-            heard = METHODS[method](known[0], chosen[0], test, options.results / name, options)
-            result = _result(heard, test.truth, [recording.placed.corpus for recording in tested])
+            result = _measure(method, split, options.results / name, options)
             entry.write_text(json.dumps({**result, "seconds": time.perf_counter() - begun}))
             console.print(f"{method}, fold {fold}: UAR {result['pooled']:.1%}")
     _shipped(recordings, options, console)
@@ -112,17 +101,22 @@ def main() -> None:
     console.print(f"written: {PAGE.name}")
 
 
+def _measure(method: str, split: Split, place: Path, options: argparse.Namespace) -> dict[str, float]:
+    """Trains on a split's training speakers and gives the figures on its test speakers."""
+    known, chosen, (test, tested) = (
+        load_clips(part, SIX.labels, FeatureSettings(), variants=variants, cache=options.cache, jobs=options.jobs)
+        for part, variants in ((split.train, 0 if method == "svm" else 3), (split.validation, 0), (split.test, 0))
+    )
+    heard = METHODS[method](known[0], chosen[0], test, place, options)
+    return _result(heard, test.truth, [recording.placed.corpus for recording in tested])
+
+
 def _shipped(recordings: list[Recording], options: argparse.Namespace, console: Console) -> None:
     """The support-vector machine on the very speakers that the bundle in models/ was tested on."""
     entry = options.results / "shipped-svm.json"
     if not entry.exists():
         split = split_speakers(recordings, assign_folds(recordings, train.FOLDS), test=0, validation=1)
-        known, chosen, (test, tested) = (
-            load_clips(part, SIX.labels, FeatureSettings(), variants=0, cache=options.cache, jobs=options.jobs)
-            for part in (split.train, split.validation, split.test)
-        )
-        heard = svm(known[0], chosen[0], test, options.results, options)
-        result = _result(heard, test.truth, [recording.placed.corpus for recording in tested])
+        result = _measure("svm", split, options.results / "shipped-svm", options)
         entry.write_text(json.dumps(result))
     console.print(f"svm on the bundle's test speakers: UAR {json.loads(entry.read_text())['pooled']:.1%}")
 

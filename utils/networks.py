@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.audio_preprocessing import FRAME_HOP
+from utils.decoding import SAMPLE_RATE
+from utils.emotions import DEFAULT_LABELS
+
 if TYPE_CHECKING:
     import keras
 
@@ -100,7 +104,7 @@ def _rhythm(inputs: Any, frames: int) -> Any:
     """Log of how strongly each feature swings at each of `RHYTHM_BANDS`; (batch, features x bands)."""
     from keras import layers, ops
 
-    window, rate = np.hanning(frames)[:, None], 16_000 / 276
+    window, rate = np.hanning(frames)[:, None], SAMPLE_RATE / FRAME_HOP
     frequencies = np.arange(RHYTHM_BANDS[0], RHYTHM_BANDS[-1], 0.25)
     angles = 2 * np.pi * np.arange(frames)[:, None] / rate * frequencies
     members = np.digitize(frequencies, RHYTHM_BANDS)[:, None] == np.arange(1, len(RHYTHM_BANDS))
@@ -149,8 +153,6 @@ def with_scaler(
     return Model(inputs, network(layers.Rescaling(scale, offset)(inputs)))
 
 
-_SIX = ("neutral", "happy", "sad", "angry", "fear", "surprise")
-
 _FOUR = ("ravdess", "crema_d", "nemo", "banglaser")
 
 SYSTEMS = {
@@ -159,14 +161,14 @@ SYSTEMS = {
         System(
             name="cnn-lstm-attention",
             about="CNN, bidirectional LSTM and self-attention, beside a network on clip statistics; six emotions",
-            labels=_SIX,
+            labels=DEFAULT_LABELS,
             corpora=_FOUR,
             members=(Member(statistics, masks=False), Member(cnn_lstm_attention)),
         ),
         System(
             name="statistics",
             about="Dense networks on statistics over the whole clip; quick to train; six emotions",
-            labels=_SIX,
+            labels=DEFAULT_LABELS,
             corpora=_FOUR,
             members=(Member(statistics, masks=False),) * 3,
         ),
