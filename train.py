@@ -1,6 +1,7 @@
 """Training door: data/ -> features -> fit -> evaluate on unseen speakers -> models/.
 
-python train.py                     trains the default system on data/ and replaces models/
+python train.py                     trains the default system on data/ and replaces models/, if it hears no worse
+python train.py --rollback          brings back the bundle that was replaced last
 python train.py --list              names the systems
 python train.py --epochs 2          a quick look
 """
@@ -11,11 +12,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter is no news to anyone
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's chatter is no news to anyone
 
 from rich.console import Console
 from rich.progress import (
@@ -27,27 +31,32 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from utils import networks
-from utils.corpora import CORPORA
+from utils import champion, image_networks, networks, sequence_networks
+from utils.corpora import CORPORA, CORRECTIONS
 from utils.dataset_loader import (
     Clips,
+    Recording,
     Split,
     assign_folds,
-    load_clips,
+    on_cluster,
     scan,
     split_speakers,
 )
-from utils.errors import DataError, VoiceError
+from utils.errors import BundleError, DataError, VoiceError
 from utils.evaluation import answer_threshold, plot_confusion, plot_history, plot_reliability
-from utils.features import FeatureSettings
-from utils.model_bundle import CARD, replace_folder, seal
+from utils.model_bundle import CARD, MANIFEST, mark, seal
 from utils.model_card import describe, measure, model_card
-from utils.networks import DEFAULT_SYSTEM, SYSTEMS, System
 from utils.predictor import Predictor
+from utils.systems import DEFAULT_SYSTEM, SYSTEMS, System
 
 if TYPE_CHECKING:
-    from utils.training import Epoch, Fitted
+    from utils import classical, training
+    from utils.training import Epoch
 
+    Fitted = training.Fitted | classical.Fitted
+
+RIGHT_WHEN_SURE = 0.82  # of the validation speakers' clips; strangers are heard a little worse, and 0.8 is promised
+SPEECH_ABOVE = 0.2  # of 1: fewer than one in a thousand clips of corpora that the gate never heard lie below
 FOLDS = 8  # of speakers: one to test on, one to choose the epoch by, six to train on
 
 
@@ -61,7 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(f"{system.name:24} {system.about}", highlight=False, soft_wrap=True)
         return 0
     try:
-        train(SYSTEMS[options.system], options, console)
+        if options.rollback:
+            version = champion.rollback(options.models)
+            console.print(f"{options.models} holds version {version} again.", highlight=False, soft_wrap=True)
+        else:
+            train(SYSTEMS[options.system], options, console)
     except VoiceError as error:
         errors.print(str(error), highlight=False, markup=False)
         return 1
@@ -85,31 +98,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(system: System, options: argparse.Namespace, console: Console) -> None:
     """From recordings to a bundle, step by step; `options.models` is replaced at the very end or not at all."""
-    settings = FeatureSettings()
+    if options.dask:  # its workers are in folders of their own
+        options.data, options.cache = options.data.resolve(), options.cache.resolve()
 
     # 1. Recordings; some speakers are kept for choosing and testing and never trained on.
     recordings = scan(options.data, system.labels, without=set(CORPORA) - {*system.corpora, *system.extra_corpora})
     split = split_speakers(recordings, assign_folds(recordings, FOLDS, options.seed), test=0, validation=1)
-    split = _judged_without(split, system.extra_corpora)
-    console.print(describe(split), highlight=False, markup=False)
+    split = _judged_without(split, (*system.extra_corpora, CORRECTIONS))
+    common = _to_compare(system, split, options)
 
     # 2. Features: each recording as it is, and random variants of those that are trained on.
-    with _progress(console) as progress:
+    with _corrected(system, options) as corrected, _progress(console) as progress, on_cluster(options.dask):
+        split.train.extend(corrected)
+        if options.with_corrections and not corrected:
+            console.print("No corrected clip whose visitor allows training is there: none is added.", highlight=False)
+        console.print(describe(split), highlight=False, markup=False)
         where = {"cache": options.cache, "jobs": options.jobs}
         bars = _variant_bars(progress, "training")
-        train_clips, _ = load_clips(
-            split.train, system.labels, settings, variants=options.variants, progress=bars, **where
-        )
+        variants = system.variants if options.variants is None else options.variants
+        train_clips, _ = system.load(split.train, variants=variants, progress=bars, **where)
         bars = _variant_bars(progress, "validation")
-        validation_clips, _ = load_clips(split.validation, system.labels, settings, variants=0, progress=bars, **where)
+        validation_clips, _ = system.load(split.validation, variants=0, progress=bars, **where)
 
     # 3. Fit; the best epoch on the validation speakers is kept.
-    from utils import training  # brings Keras in: everything above answers at once
-
+    trainer = trainer_of(system)  # may bring Keras in: everything above answers at once
+    if any(member.pretrained for member in system.members) and not options.weights:
+        console.print("Training from scratch: --weights names no file of pretrained weights.", highlight=False)
     run = options.runs / f"{system.name}-{_fingerprint(split, options)}"
     with _progress(console) as progress:
         watch = _epoch_bars(progress, len(system.members), options.epochs)
-        fitted = training.fit(
+        fitted = trainer.fit(
             system,
             train_clips,
             validation_clips,
@@ -117,24 +135,40 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
             seed=options.seed,
             folder=run,
             watch=watch,
+            weights=options.weights,
         )
 
     # 4. Write the bundle, measure it on the test speakers through the Predictor that serves, and swap it in.
+    if _replace(system, fitted, validation_clips, split, common, options, console):
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def _replace(
+    system: System,
+    fitted: "Fitted",
+    validation: Clips,
+    split: Split,
+    common: list[Recording],
+    options: argparse.Namespace,
+    console: Console,
+) -> bool:
+    """Puts the new bundle in the place of `options.models`, unless it is worse on the `common` recordings."""
     options.models.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{options.models.name}.", dir=options.models.parent))
     try:
-        training.export(fitted, staging)
-        _write_report(system, settings, fitted, validation_clips, split, staging, console)
+        trainer_of(system).export(fitted, staging)
+        _write_report(system, fitted, validation, split, staging, console)
         staging.chmod(0o755)
-        replace_folder(staging, options.models)
+        wins = not common or _wins(staging, options.models, common, console)
+        if wins:
+            champion.promote(staging, options.models)
+        return wins
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    shutil.rmtree(run, ignore_errors=True)
 
 
 def _write_report(
     system: System,
-    settings: FeatureSettings,
     fitted: "Fitted",
     validation: Clips,
     split: Split,
@@ -142,28 +176,95 @@ def _write_report(
     console: Console,
 ) -> None:
     """Seals the exported files in `folder`, measures them on the test speakers, adds plots, card and figures."""
-    from utils.training import normalize
-
-    known = fitted.network.predict(normalize(validation.variants[0], fitted.scaler), batch_size=256, verbose=0)
     manifest = {
         "system": system.name,
         "labels": list(system.labels),
-        "features": settings.as_dict(),
-        "uncertain_below": answer_threshold(known, validation.truth),
+        "features": system.features.as_dict(),
+        "uncertain_below": answer_threshold(
+            fitted.probabilities(validation.variants[0]), validation.truth, right=RIGHT_WHEN_SURE
+        ),
+        "speech_above": SPEECH_ABOVE if system.gate else 0.0,
         "temperature": fitted.temperature,
+        "unheard": sorted({mark(recording.placed.speaker) for recording in split.test}),
     }
     seal(folder, {**manifest, "metrics": {}})
     with _progress(console) as progress:
         measured = measure(Predictor.load(folder), split.test, _bar(progress, "test speakers"))
     plot_confusion(measured.report, "Speakers never heard in training", folder / "confusion_matrix.png")
     plot_reliability(measured.probabilities, measured.truth, folder / "reliability.png")
-    plot_history(fitted.histories[0], folder / "training_history.png")
+    if fitted.histories:
+        plot_history(fitted.histories[0], folder / "training_history.png")
     (folder / CARD).write_text(model_card(system, measured, split), encoding="utf-8")
     seal(folder, {**manifest, "metrics": measured.as_dict()})
     low, high = measured.interval
     console.print(
         f"On {measured.speakers} speakers never heard: UAR {measured.report.uar:.1%} ({low:.1%} to {high:.1%})"
     )
+
+
+def _corrected(system: System, options: argparse.Namespace) -> AbstractContextManager[list[Recording]]:
+    """The clips that --with-corrections asks for."""
+    if options.with_corrections is None:
+        return nullcontext([])
+    from utils.corrected import corrected_recordings  # with the history's database: other trainings don't need it
+
+    if options.dask:
+        raise DataError("Corrected clips are sent to no other machine: leave --dask out.")
+    places = (os.environ.get(name) or None for name in ("DATABASE_URL", "CLIPS_URL"))
+    return corrected_recordings(options.with_corrections, system.labels, *places)
+
+
+def _to_compare(system: System, split: Split, options: argparse.Namespace) -> list[Recording]:
+    """What the new bundle and the one in place are compared on; nothing where they needn't be.
+
+    Raises:
+        DataError: they can't be compared, which nobody should learn after hours of training.
+    """
+    if options.replace == "always" or not (options.models / MANIFEST).exists():
+        return []
+    try:
+        return champion.unheard_by_both(options.models, system.labels, split.test)
+    except BundleError:  # one that can't answer has nothing to defend
+        return []
+
+
+def _wins(staging: Path, models: Path, common: list[Recording], console: Console) -> bool:
+    """Compares the bundle in `staging` with the one in `models`, and says how."""
+    console.print(f"Compared with {models} on speakers whom neither was trained on:", highlight=False)
+    with _progress(console) as progress:
+        duel = champion.compare(
+            Predictor.load(models), Predictor.load(staging), common, _bar(progress, "both, on test speakers")
+        )
+    console.print(duel.table(), highlight=False, markup=False, soft_wrap=True)
+    if not duel.not_worse:
+        console.print(
+            f"{models} stays as it was: the new one is worse. The same command with --replace always puts it in, "
+            "without training again.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return duel.not_worse
+
+
+def trainer_of(system: System) -> ModuleType:
+    """What fits and exports a system: training.py, or classical.py, which needs no Keras."""
+    with _stderr_closed():
+        return import_module("utils.classical" if system.estimator else "utils.training")
+
+
+@contextmanager
+def _stderr_closed() -> Iterator[None]:
+    """Leaves out what TensorFlow's C++ says while it is imported: none of its settings silences that."""
+    sys.stderr.flush()
+    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
 
 
 def _judged_without(split: Split, extra: Sequence[str]) -> Split:
@@ -183,8 +284,8 @@ def _judged_without(split: Split, extra: Sequence[str]) -> Split:
 
 def _fingerprint(split: Split, options: argparse.Namespace) -> str:
     """Changes with whatever would make an interrupted run another run."""
-    names = [str(recording.path.name) for recording in split.train]
-    code = Path(str(networks.__file__)).read_bytes()
+    names = [f"{recording.label}/{recording.path.name}" for recording in split.train]
+    code = [Path(str(module.__file__)).read_bytes() for module in (networks, sequence_networks, image_networks)]
     return hashlib.sha256(repr((names, options.seed, options.variants, code)).encode()).hexdigest()[:12]
 
 
@@ -225,8 +326,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--system", choices=SYSTEMS, default=DEFAULT_SYSTEM, help=f"what to train (default: {DEFAULT_SYSTEM})")
     add("--epochs", type=_positive, default=100, help="at most so many (default: 100)")
     add("--seed", type=int, default=0, help="of speakers' split, weights and order (default: 0)")
-    add("--variants", type=_positive, default=3, help="random variants made of each recording (default: 3)")
+    add("--variants", type=int, help="random variants made of each recording (default: as the system declares)")
+    add("--weights", type=Path, help="pretrained weights for a system that can start from them (resnet18)")
     add("--jobs", type=int, default=-1, help="processes that compute features (default: one for each core)")
+    add("--dask", metavar="ADDRESS", help="have a Dask cluster compute them: its scheduler, tcp://host:8786")
     add("--cache", type=Path, default=Path("cache"), help="folder for computed features (default: cache/)")
     add(
         "--runs",
@@ -234,6 +337,19 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("runs"),
         help="folder for checkpoints, to go on from (default: runs/)",
     )
+    add(
+        "--with-corrections",
+        type=Path,
+        metavar="INSTANCE",
+        help="also train on the clips of this history that visitors corrected and let train",
+    )
+    add(
+        "--replace",
+        choices=("if-better", "always"),
+        default="if-better",
+        help="if-better: only if the new bundle hears speakers whom neither knows no worse (default: if-better)",
+    )
+    add("--rollback", action="store_true", help="bring back the bundle that was replaced last, and stop")
     add("--list", action="store_true", help="name the systems and stop")
     return parser
 

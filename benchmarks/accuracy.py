@@ -1,197 +1,259 @@
-"""How well systems hear people they never trained on: five folds over speakers, pooled and for each corpus.
+"""How well systems hear: on their own terms, people they never heard, corpora they never heard, voices they know.
 
-python benchmarks/accuracy.py --data data/ svm statistics cnn-lstm-attention
+python benchmarks/accuracy.py --data data/                      everything that isn't measured yet, then the page
+python benchmarks/accuracy.py svm cnn --protocol own ravdess-8
+python benchmarks/accuracy.py functionals-svm --protocol six --voice 0 1 3 10 all
+python benchmarks/accuracy.py --page                            only the page and the plot, from docs/benchmark.json
 
-Protocol "Six": neutral, happy, sad, angry, fear, surprise in RAVDESS speech, CREMA-D, nEMO and BanglaSER. The speakers
-of each corpus are spread over five folds; a fold is tested by a system trained on the others, of which one chooses the
-epoch. Every fold's result is kept in --results, so a run that was stopped goes on; docs/benchmark.md is written from
-what is there. "svm" is the usual way before neural networks: an RBF support-vector machine (C = 3) on functionals.
+The protocols are described in protocols.py. Every fold's figures are kept as a file in --results, checkpoints beside
+it, so a run that was stopped goes on; docs/benchmark.json gathers them, and docs/benchmark.md is written from that.
+With --voice, features are seen against so many other, unlabelled clips of the same speaker (known_voice.py).
 """
 
 import argparse
 import json
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # so that seconds are those of one core; folds can run side by side
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
 import train
+from benchmarks import accuracy_page
+from benchmarks.known_voice import Voices, against_voice, learn_voices, voice_profiles
+from benchmarks.protocols import PROTOCOLS, adapt, split, strangers
 from utils.corpora import CORPORA
-from utils.dataset_loader import Clips, Recording, Split, assign_folds, load_clips, scan, split_speakers
-from utils.evaluation import expected_calibration_error, unweighted_average_recall
-from utils.features import FeatureSettings
-from utils.model_bundle import load_bundle
-from utils.networks import SYSTEMS
+from utils.dataset_loader import Clips, Recording, assign_folds, scan, split_speakers
+from utils.decoding import load_audio
+from utils.errors import DataError
+from utils.evaluation import Report, evaluate
+from utils.model_bundle import ONNX, seal
+from utils.predictor import Predictor
+from utils.systems import SYSTEMS, System
 
-FOLDS = 5
-SIX = SYSTEMS["cnn-lstm-attention"]
-ROOT = Path(__file__).resolve().parents[1]
-PAGE, MODELS = ROOT / "docs" / "benchmark.md", ROOT / "models"
-Heard = NDArray[np.floating]
-Method = Callable[[Clips, Clips, Clips, Path, argparse.Namespace], Heard]
-
-
-def svm(known: Clips, validation: Clips, test: Clips, _place: Path, _options: argparse.Namespace) -> Heard:
-    """Probabilities are one-hot: the machine's votes. Validation speakers train too, there is nothing to choose."""
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
-
-    machine = make_pipeline(StandardScaler(), SVC(C=3, class_weight="balanced"))
-    features = np.concatenate([_functionals(known.variants[0]), _functionals(validation.variants[0])])
-    machine.fit(features, np.concatenate([known.truth, validation.truth]))
-    return np.eye(len(SIX.labels))[machine.predict(_functionals(test.variants[0]))]
+VOICES = {"0": 0, "1": 1, "3": 3, "10": 10, "all": None}
+Figures = dict[str, object]
+Part = tuple[Clips, list[Recording]]
 
 
-def _functionals(features: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Mean, deviation, percentiles and speed of change of each feature; (clips, 7 x 120)."""
-    blocks = []
-    for first in range(0, len(features), 512):
-        block = features[first : first + 512].astype(np.float32)
-        steps = np.diff(block, axis=1)
-        low, middle, high = np.percentile(block, [10, 50, 90], axis=1)
-        parts = [block.mean(1), block.std(1), low, middle, high, steps.std(1), np.abs(steps).mean(1)]
-        blocks.append(np.concatenate(parts, axis=1, dtype=np.float32))
-    return np.concatenate(blocks)
-
-
-def network(name: str) -> Method:
-    """A system of `python train.py --list`, trained as train.py trains it."""
-
-    def run(known: Clips, validation: Clips, test: Clips, place: Path, options: argparse.Namespace) -> Heard:
-        from utils import training
-
-        fitted = training.fit(SYSTEMS[name], known, validation, epochs=options.epochs, seed=options.seed, folder=place)
-        return fitted.network.predict(training.normalize(test.variants[0], fitted.scaler), batch_size=256, verbose=0)
-
-    return run
-
-
-METHODS = {"svm": svm, **{name: network(name) for name in SYSTEMS}}
-
-
-def main() -> None:
-    """Measures what isn't measured yet and writes the page."""
-    options = _options()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measures what isn't measured yet and writes the page; the exit code is 1 where data/ doesn't hold enough."""
+    options = _options(argv)
     console = Console()
-    options.results.mkdir(parents=True, exist_ok=True)
-    recordings = scan(options.data, SIX.labels, without=set(CORPORA) - set(SIX.corpora))
-    fold_of = assign_folds(recordings, FOLDS, options.seed)
-    for fold in options.folds:
-        split = split_speakers(recordings, fold_of, test=fold, validation=(fold + 1) % FOLDS)
-        for method in options.methods:
-            name = f"six-{method}-{fold}-{options.seed}"
-            entry = options.results / f"{name}.json"
-            if entry.exists():
-                continue
-            begun = time.perf_counter()
-            result = _measure(method, split, options.results / name, options)
-            entry.write_text(json.dumps({**result, "seconds": time.perf_counter() - begun}))
-            console.print(f"{method}, fold {fold}: UAR {result['pooled']:.1%}")
-    _shipped(recordings, options, console)
-    PAGE.write_text(page(options.results), encoding="utf-8")
-    console.print(f"written: {PAGE.name}")
+    try:
+        for name in [] if options.page else options.systems:
+            for protocol in options.protocol or _usual(SYSTEMS[name]):
+                if protocol != "own" or SYSTEMS[name].own:
+                    _run(SYSTEMS[name], protocol, options, console)
+        if not options.page and "functionals-svm" in options.systems:
+            _shipped(options)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
+    accuracy_page.gather(options.results)
+    accuracy_page.write()
+    console.print("written: docs/benchmark.json, docs/benchmark.md, docs/benchmark.png")
+    return 0
 
 
-def _measure(method: str, split: Split, place: Path, options: argparse.Namespace) -> dict[str, float]:
-    """Trains on a split's training speakers and gives the figures on its test speakers."""
-    known, chosen, (test, tested) = (
-        load_clips(part, SIX.labels, FeatureSettings(), variants=variants, cache=options.cache, jobs=options.jobs)
-        for part, variants in ((split.train, 0 if method == "svm" else 3), (split.validation, 0), (split.test, 0))
+@dataclass(frozen=True)
+class _Fold:
+    """One fold of one protocol with one seed: what is trained, on what, and what its files are called."""
+
+    system: System
+    recordings: list[Recording]
+    protocol: str
+    fold: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.protocol}-{self.system.name}-{self.fold}-{self.seed}"
+
+    def entry(self, voice: str) -> Figures:
+        named = {"protocol": self.protocol, "system": self.system.name, "fold": self.fold, "seed": self.seed}
+        return {**named, "voice": voice}
+
+
+def _usual(system: System) -> list[str]:
+    return ["own", strangers(system)]
+
+
+def _run(declared: System, protocol: str, options: argparse.Namespace, console: Console) -> None:
+    """Every fold and seed of one protocol that has no figures yet."""
+    system = adapt(declared, protocol)
+    known = {*system.corpora, *system.extra_corpora}
+    recordings = scan(options.data, system.labels, without=set(CORPORA) - known)
+    recordings = [recording for recording in recordings if recording.placed.corpus in known]
+    for seed in options.seeds:
+        for number in PROTOCOLS[protocol]:
+            if protocol == "own" or number in (options.folds or PROTOCOLS[protocol]):
+                fold = _Fold(system, recordings, protocol, number, seed)
+                for voice, figures in _measure(fold, options):
+                    _keep(options.results / f"{fold.name}-{voice}.json", fold.entry(voice) | figures)
+                    told = f"UAR {figures['uar']:.1%}, accuracy {figures['accuracy']:.1%}"
+                    console.print(f"{fold.name}, voice {voice}: {told}", highlight=False)
+
+
+def _measure(fold: _Fold, options: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
+    """Figures for each --voice that has none: of one training without a known voice, and of one with."""
+    wanted = [voice for voice in options.voice if not (options.results / f"{fold.name}-{voice}.json").exists()]
+    if not wanted:
+        return
+    system, seed = fold.system, fold.seed
+    parts = split(system, fold.recordings, fold.protocol, fold.fold, seed)
+    known, chosen, test = (
+        system.load(part, variants=variants, cache=options.cache, jobs=options.jobs)
+        for part, variants in ((parts.train, system.variants), (parts.validation, 0), (parts.test, 0))
     )
-    heard = METHODS[method](known[0], chosen[0], test, place, options)
-    return _result(heard, test.truth, [recording.placed.corpus for recording in tested])
+    knows_voices = any("voice" in member.hears for member in system.members)
+    if "0" in wanted or knows_voices:
+        fitted, seconds = _fit(system, known[0], chosen[0], seed, options.results / fold.name, options)
+        cost = _cost(system, fitted, test[1]) if fold.fold == PROTOCOLS[fold.protocol][0] else {}
+        yield "0", _figures(fitted.probabilities(test[0].variants[0]), test, system) | cost | {"seconds": seconds}
+    if not set(wanted) - {"0"}:
+        return
+    if knows_voices:
+        for voice in [voice for voice in wanted if voice != "0"]:
+            profiles = voice_profiles(test[0].variants[0], _speakers(test), VOICES[voice], seed)
+            yield voice, _figures(fitted.probabilities(test[0].variants[0], profiles), test, system)
+        return
+    voices = learn_voices(known[0].variants[0], _speakers(known))
+    seen = [_against(part, voices, tuple(VOICES.values()), seed) for part in (known, chosen)]
+    fitted, seconds = _fit(system, *seen, seed, options.results / f"{fold.name}-voice", options)
+    for voice in [voice for voice in wanted if voice != "0"]:
+        clips = _against(test, voices, [VOICES[voice]], seed)
+        yield voice, _figures(fitted.probabilities(clips.variants[0]), test, system) | {"seconds": seconds}
 
 
-def _shipped(recordings: list[Recording], options: argparse.Namespace, console: Console) -> None:
-    """The support-vector machine on the very speakers that the bundle in models/ was tested on."""
-    entry = options.results / "shipped-svm.json"
+def _speakers(part: Part) -> list[str]:
+    return [str(recording.placed.speaker) for recording in part[1]]
+
+
+def _against(part: Part, voices: Voices, clips: Sequence[int | None], seed: int) -> Clips:
+    variants = [against_voice(array, _speakers(part), voices, clips, seed) for array in part[0].variants]
+    return replace(part[0], variants=variants)
+
+
+def _fit(
+    system: System, known: Clips, chosen: Clips, seed: int, place: Path, options: argparse.Namespace
+) -> tuple["train.Fitted", float | None]:
+    """A fitted system and how many seconds of a core it took, None where a run went on that had been stopped.
+
+    An estimator has no epoch to choose and trains on all.
+    """
+    if system.estimator:
+        features = np.concatenate([known.variants[0], chosen.variants[0]])
+        joined = {
+            name: np.concatenate([getattr(known, name), getattr(chosen, name)])
+            for name in ("truth", "weights", "speakers")
+        }
+        known = Clips([features], **joined)
+    begun, resumed = time.process_time(), place.exists()
+    trainer = train.trainer_of(system)
+    fitted = trainer.fit(system, known, chosen, epochs=options.epochs, seed=seed, folder=place, weights=options.weights)
+    return fitted, None if resumed else round(time.process_time() - begun, 1)
+
+
+def _figures(probabilities: NDArray[np.float32], test: Part, system: System) -> Figures:
+    """UAR, accuracy and macro F1, pooled and for each corpus, and the least precision of an emotion."""
+    truth, corpora = test[0].truth, np.array([recording.placed.corpus for recording in test[1]])
+    report = evaluate(probabilities, truth, system.labels)
+    answers = np.array(report.confusion)
+    precision = np.diag(answers) / np.maximum(answers.sum(axis=0), 1)
+    by_corpus = {}
+    for corpus in np.unique(corpora):
+        part = corpora == corpus
+        by_corpus[str(corpus)] = _short(evaluate(probabilities[part], truth[part], system.labels))
+    return _short(report) | {
+        "clips": report.clips,
+        "least_precision": round(float(precision.min()), 4),
+        "by_corpus": by_corpus,
+    }
+
+
+def _short(report: Report) -> Figures:
+    return {name: round(getattr(report, name), 4) for name in ("uar", "accuracy", "macro_f1")}
+
+
+def _cost(system: System, fitted: "train.Fitted", test: list[Recording]) -> Figures:
+    """Parameters, size, and the median milliseconds of a core for a clip through the Predictor, decoded already."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        train.trainer_of(system).export(fitted, folder)
+        manifest = {"system": system.name, "labels": list(system.labels), "features": system.features.as_dict()}
+        seal(folder, {**manifest, "uncertain_below": 0.0, "metrics": {}})
+        predictor = Predictor.load(folder)
+        predictor.warm_up()
+        size = (folder / ONNX).stat().st_size
+    times = []
+    for samples in [load_audio(recording.path) for recording in test[:60]]:
+        begun = time.process_time()
+        predictor.predict(samples)
+        times.append(time.process_time() - begun)
+    milliseconds = round(1000 * float(np.median(times)), 1)
+    return {"parameters": fitted.parameters, "megabytes": round(size / 1e6, 2), "milliseconds": milliseconds}
+
+
+def _shipped(options: argparse.Namespace) -> None:
+    """The yardstick on the very speakers that the bundle in models/ was tested on."""
+    entry = options.results / "shipped-functionals-svm.json"
     if not entry.exists():
-        split = split_speakers(recordings, assign_folds(recordings, train.FOLDS), test=0, validation=1)
-        result = _measure("svm", split, options.results / "shipped-svm", options)
-        entry.write_text(json.dumps(result))
-    console.print(f"svm on the bundle's test speakers: UAR {json.loads(entry.read_text())['pooled']:.1%}")
+        system = adapt(SYSTEMS["functionals-svm"], "six")
+        recordings = scan(options.data, system.labels, without=set(CORPORA) - set(system.corpora))
+        parts = split_speakers(recordings, assign_folds(recordings, train.FOLDS), test=0, validation=1)
+        known, chosen, test = (
+            system.load(part, variants=0, cache=options.cache, jobs=options.jobs)
+            for part in (parts.train, parts.validation, parts.test)
+        )
+        fitted, seconds = _fit(system, known[0], chosen[0], 0, options.results / "shipped", options)
+        named = {"protocol": "shipped", "system": system.name, "fold": "0", "seed": 0, "voice": "0"}
+        _keep(entry, named | _figures(fitted.probabilities(test[0].variants[0]), test, system) | {"seconds": seconds})
 
 
-def _shipped_lines(results: Path) -> list[str]:
-    metrics = load_bundle(MODELS).metrics
-    machine = json.loads((results / "shipped-svm.json").read_text())
-    low, high = metrics["uar_interval"]
-    by_corpus = metrics["uar_by_corpus"]
-    return [
-        "",
-        "## The bundle that ships",
-        "",
-        f"On its {metrics['speakers']} test speakers, by the Predictor that serves; the support-vector machine was",
-        "trained and tested on the same people.",
-        "",
-        "| | pooled | " + " | ".join(by_corpus) + " |",
-        "|---" * (len(by_corpus) + 2) + "|",
-        f"| models/ | **{metrics['uar']:.1%}** ({low:.1%} – {high:.1%}) | "
-        + " | ".join(f"{uar:.1%}" for uar in by_corpus.values())
-        + " |",
-        f"| `svm` | {machine['pooled']:.1%} | " + " | ".join(f"{machine[name]:.1%}" for name in by_corpus) + " |",
-    ]
+def _keep(path: Path, entry: Figures) -> None:
+    """Writes a finished entry whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(entry))
+    part.replace(path)
 
 
-def _result(probabilities: Heard, truth: NDArray[np.intp], corpora: list[str]) -> dict[str, float]:
-    heard, where = probabilities.argmax(axis=1), np.array(corpora)
-    figures = {"pooled": unweighted_average_recall(truth, heard), "accuracy": float(np.mean(heard == truth))}
-    figures["ece"] = expected_calibration_error(probabilities, truth)
-    for corpus in SIX.corpora:
-        figures[corpus] = unweighted_average_recall(truth[where == corpus], heard[where == corpus])
-    return figures
-
-
-def page(results: Path) -> str:
-    """docs/benchmark.md from the stored results: mean and standard deviation over the folds."""
-    columns = ["pooled", *SIX.corpora, "accuracy", "ece"]
-    lines = [
-        "# Accuracy on unseen speakers",
-        "",
-        "Written by `python benchmarks/accuracy.py`; don't edit it by hand. UAR in percent, mean ± standard deviation",
-        "over the folds; protocol Six of the program's docstring. No speaker is in both training and test.",
-        "",
-        "| system | folds | " + " | ".join(columns) + " | minutes a fold |",
-        "|---" * (len(columns) + 3) + "|",
-    ]
-    for method in METHODS:
-        found = [json.loads(path.read_text()) for path in sorted(results.glob(f"six-{method}-[0-9]-*.json"))]
-        if not found:
-            continue
-        cells = []
-        for column in columns:
-            values = np.array([result[column] for result in found])
-            if column != "ece":
-                cells.append(f"{100 * values.mean():.1f} ± {100 * values.std():.1f}")
-            else:  # a vote for one emotion is no probability
-                cells.append("–" if method == "svm" else f"{values.mean():.3f}")
-        minutes = np.mean([result["seconds"] for result in found]) / 60
-        lines.append(f"| `{method}` | {len(found)} | " + " | ".join(cells) + f" | {minutes:.0f} |")
-    return "\n".join(lines + _shipped_lines(results)) + "\n"
-
-
-def _options() -> argparse.Namespace:
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
-    add("methods", nargs="*", choices=list(METHODS), default=list(METHODS), help="what to measure (default: all)")
+    add("systems", nargs="*", default=list(SYSTEMS), help="what to measure, of `train.py --list` (default: all)")
+    add("--protocol", nargs="+", choices=PROTOCOLS, help="default: own, and ravdess-8 or six")
+    add("--folds", nargs="+", help="which folds (default: all)")
+    add("--seeds", type=int, nargs="+", default=[0], help="of folds, weights and order (default: 0)")
+    add(
+        "--voice", nargs="+", choices=VOICES, default=["0"], help="other clips of a speaker that are known (default: 0)"
+    )
+    add("--epochs", type=int, default=100, help="at most so many for each network (default: 100)")
+    add("--weights", type=Path, help="pretrained weights for a system that can start from them")
     add("--data", type=Path, default=Path("data"), help="folder that the organize_*.py programs fill")
     add("--results", type=Path, default=Path("runs/accuracy"), help="folder for finished folds and checkpoints")
     add("--cache", type=Path, default=Path("cache"), help="folder for computed features")
-    add("--folds", type=int, nargs="+", default=list(range(FOLDS)), help="which folds (default: all five)")
-    add("--epochs", type=int, default=100, help="at most so many for each network (default: 100)")
-    add("--seed", type=int, default=0, help="of speakers' folds, weights and order")
     add("--jobs", type=int, default=-1, help="processes that compute features")
-    return parser.parse_args()
+    add("--page", action="store_true", help="measure nothing, only write the page and the plot")
+    options = parser.parse_args(argv)
+    if unknown := set(options.systems) - set(SYSTEMS):
+        parser.error(f"there is no system {', '.join(sorted(unknown))}: `python train.py --list` names them")
+    return options
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -30,6 +30,8 @@ def usual_way(models: Path) -> Callable[[Path], NDArray[np.float32]]:
     import keras
     import librosa
 
+    from utils.training import predict
+
     for name in (KERAS, SCALER):
         if not (models / name).is_file():
             raise FileNotFoundError(f"{models / name} is not there")
@@ -53,7 +55,7 @@ def usual_way(models: Path) -> Callable[[Path], NDArray[np.float32]]:
         ]
         frames = np.concatenate(rows).T
         frames = np.pad(frames, ((0, 0), (0, 120 - frames.shape[1])))
-        return network.predict(scaler.transform(frames)[None], verbose=0)
+        return predict(network, frames[None], scaler)["probabilities"]
 
     return hear
 

@@ -9,7 +9,7 @@ from benchmarks.voices import speak
 from utils.decoding import encode_wav
 from utils.emotions import DEFAULT_LABELS
 from utils.features import FeatureSettings
-from utils.model_bundle import ONNX, seal
+from utils.model_bundle import ONNX, mark, seal
 
 MANNERS = {
     "neutral": {"pitch": 110.0, "liveliness": 0.1, "tempo": 4.0},
@@ -57,8 +57,45 @@ def tiny_onnx(labels: Sequence[str] = DEFAULT_LABELS, seed: int = 0) -> bytes:
     return model.SerializeToString()
 
 
+def voice_onnx(labels: Sequence[str] = DEFAULT_LABELS, seed: int = 0) -> bytes:
+    """As `tiny_onnx`, but hears the mean frame against the mean of the voice, and gives that as embedding."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(seed).normal(0, 0.01, (120, len(labels))).astype(np.float32)
+    bounds = {"first": [0], "end": [120], "axis": [1]}
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["raw_features"], ["mean"], axes=[1], keepdims=0),
+            helper.make_node("Slice", ["raw_voice", "first", "end", "axis"], ["usual"]),
+            helper.make_node("Sub", ["mean", "usual"], ["embedding"]),
+            helper.make_node("MatMul", ["embedding", "weights"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+        ],
+        "tiny",
+        [
+            helper.make_tensor_value_info("raw_features", TensorProto.FLOAT, ["clips", 174, 120]),
+            helper.make_tensor_value_info("raw_voice", TensorProto.FLOAT, ["clips", 1683]),
+        ],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["clips", len(labels)]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["clips", 120]),
+        ],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            *(numpy_helper.from_array(np.array(value, dtype=np.int64), name) for name, value in bounds.items()),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
 def tiny_bundle(
-    folder: Path, labels: Sequence[str] = DEFAULT_LABELS, *, uncertain_below: float = 0.0, onnx: bytes | None = None
+    folder: Path,
+    labels: Sequence[str] = DEFAULT_LABELS,
+    *,
+    uncertain_below: float = 0.0,
+    onnx: bytes | None = None,
+    unheard: Sequence[str] = (),
 ) -> Path:
     """A sealed bundle around `tiny_onnx`, or around other bytes."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +107,7 @@ def tiny_bundle(
         "features": FeatureSettings().as_dict(),
         "uncertain_below": uncertain_below,
         "metrics": {"uar": 0.5},
+        **({"unheard": sorted(map(mark, unheard))} if unheard else {}),
     }
     seal(folder, manifest)
     return folder

@@ -10,25 +10,31 @@ from tests.test_audio_preprocessing import noise, tone
 from utils.audio_preprocessing import pitch, power_spectra
 from utils.augmentation import (
     CHAIN,
+    CHAINS,
     Augmentation,
     add_noise,
     augment,
     change_gain,
+    change_pitch,
     change_voice,
     encode,
     equalize,
     limit_band,
     mask_and_warp,
+    noise_or_mask,
     reverberate,
     shift_time,
+    stretch,
 )
 from utils.decoding import SAMPLE_RATE, Samples
 
 ALL: dict[str, Augmentation] = {function.__name__: function for _, function in CHAIN} | {
     "shift_time": shift_time,
+    "stretch": stretch,
+    "change_pitch": change_pitch,
     "augment": augment,
 }
-KEEP_LENGTH = set(ALL) - {"change_voice", "augment"}
+KEEP_LENGTH = set(ALL) - {"change_voice", "stretch", "augment"}
 each = pytest.mark.parametrize("augmentation", ALL.values(), ids=list(ALL))
 
 
@@ -56,7 +62,7 @@ def test_samples_stay_finite_samples_of_about_their_length(augmentation: Augment
         assert changed.dtype == np.float32
         assert changed.ndim == 1
         assert np.isfinite(changed).all()
-        assert 0.86 * len(sound) < len(changed) < 1.16 * len(sound)
+        assert 0.83 * len(sound) < len(changed) < 1.18 * len(sound)
         assert (sound == before).all(), "the input is left alone"
         if augmentation.__name__ in KEEP_LENGTH:
             assert len(changed) == len(sound)
@@ -84,6 +90,45 @@ def test_another_voice_has_another_pitch_and_tempo_by_the_same_factor(seed: int)
     factor = float(np.median(pitch(power_spectra(changed))[0][5:-5])) / 200
     assert 0.86 < factor < 1.16
     assert len(sound) / len(changed) == pytest.approx(factor, rel=0.01)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_stretching_keeps_the_pitch_and_changing_the_pitch_keeps_the_length(seed: int) -> None:
+    sound = tone(200, harmonics=9)
+    slower, higher = (change(sound, np.random.default_rng(seed)) for change in (stretch, change_pitch))
+    assert np.median(pitch(power_spectra(slower))[0][8:-8]) == pytest.approx(200, rel=0.01)
+    assert abs(len(slower) / len(sound) - 1) > 0.001
+    assert len(higher) == len(sound)
+    factor = float(np.median(pitch(power_spectra(higher))[0][8:-8])) / 200
+    assert 2 ** (-2.1 / 12) < factor < 2 ** (2.1 / 12)
+    assert abs(factor - 1) > 0.001
+    assert rms(slower) == pytest.approx(rms(sound), rel=0.15)
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_each_chain_makes_variants(chain: str, voice: Samples) -> None:
+    made = [augment(voice, np.random.default_rng(seed), chain) for seed in range(6)]
+    assert sum(not np.array_equal(variant, voice) for variant in made) >= 4
+    assert all(np.isfinite(variant).all() for variant in made)
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (94, 59), (128, 128, 2)])
+def test_noise_or_a_tenth_masked_or_nothing(shape: tuple[int, ...]) -> None:
+    clip = np.random.default_rng(0).normal(3, 1, shape).astype(np.float32)
+    before, seen = clip.copy(), set()
+    for seed in range(20):
+        changed = noise_or_mask(clip, np.random.default_rng(seed))
+        assert changed.shape == shape
+        assert changed.dtype == np.float32
+        blank = (changed == 0).reshape(shape[0], -1).all(axis=1).sum()
+        if blank:
+            assert blank == shape[0] // 10
+            seen.add("masked")
+        else:
+            assert np.abs(changed - clip).max() < 1
+            seen.add("as it was" if np.array_equal(changed, clip) else "noisy")
+    assert seen == {"masked", "noisy", "as it was"}
+    assert np.array_equal(clip, before)
 
 
 def test_an_equalizer_colours_a_sound_smoothly_and_moderately(voice: Samples) -> None:

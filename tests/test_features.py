@@ -13,7 +13,8 @@ from tests.test_audio_preprocessing import clicks, noise, tone
 from utils import audio_preprocessing, dataset_loader, decoding, features, predictor
 from utils.audio_preprocessing import CLIP_SAMPLES, level, power_spectra
 from utils.decoding import SAMPLE_RATE, Samples
-from utils.features import SCALARS, FeatureSettings, extract_features
+from utils.features import KINDS, SCALARS, FeatureSettings, extract_features
+from utils.spectral import delta
 
 GOLDEN = Path(__file__).parent / "golden" / "features.npz"
 SETTINGS = FeatureSettings()
@@ -64,6 +65,70 @@ def test_174_frames_of_120_finite_features(sound: Samples) -> None:
     assert found.shape == (174, 120) == (SETTINGS.frames, SETTINGS.count)
     assert found.dtype == np.float32
     assert np.isfinite(found.astype(np.float16)).all()  # as the cache keeps them
+
+
+KIND_SETTINGS = {kind: FeatureSettings(kind=kind, hop=600, frames=81, mel_bands=64) for kind in KINDS}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@each_kind
+@pytest.mark.parametrize("sound", SOUNDS.values(), ids=list(SOUNDS))
+def test_every_kind_is_finite_and_of_the_shape_it_says(kind: str, sound: Samples) -> None:
+    found = extract_features(sound, KIND_SETTINGS[kind])
+    assert found.shape == KIND_SETTINGS[kind].shape
+    assert found.dtype == np.float32
+    assert np.isfinite(found.astype(np.float16)).all()  # as the cache keeps them
+    assert np.array_equal(found, extract_features(sound.copy(), KIND_SETTINGS[kind]))
+
+
+@each_kind
+def test_every_kind_tells_two_voices_apart_and_survives_json(kind: str) -> None:
+    there = FeatureSettings(**json.loads(json.dumps(KIND_SETTINGS[kind].as_dict())))
+    assert there == KIND_SETTINGS[kind]
+    one, other = (extract_features(speak(3, seed=seed, pitch=pitch), there) for seed, pitch in ((1, 100), (2, 250)))
+    assert np.abs(one - other).max() > 1
+
+
+def test_kinds_are_of_the_shapes_that_the_systems_tell() -> None:
+    def shape(kind: str, hop: int, bands: int) -> tuple[int, ...]:
+        return FeatureSettings(kind=kind, hop=hop, frames=1 + CLIP_SAMPLES // hop, mel_bands=bands).shape
+
+    assert shape("log-mel-deltas", 512, 64) == (94, 192)
+    assert shape("timbre", 512, 48) == (94, 59)
+    assert shape("timbre-aggregated", 276, 48) == (236,)
+    assert shape("log-mel-image", 377, 128) == (128, 128)
+    assert shape("spectrogram-mfcc-image", 377, 64) == (128, 128, 2)
+    assert shape("functionals", 276, 48) == (840,)
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="no kind of features"):
+        FeatureSettings(kind="tea leaves")
+
+
+def test_kinds_agree_with_the_default_features(clip: Samples, values: np.ndarray) -> None:
+    def of(kind: str) -> np.ndarray:
+        return extract_features(clip, FeatureSettings(kind=kind))
+
+    timbre = np.concatenate([columns(values, name) for name in ("mfcc", "chroma", "contrast")], axis=1)
+    assert np.array_equal(of("timbre"), timbre)
+    assert of("timbre-aggregated") == pytest.approx(
+        np.concatenate([timbre.mean(0), timbre.std(0), *np.percentile(timbre, [10, 90], axis=0)]), rel=1e-4, abs=1e-3
+    )
+    assert np.array_equal(of("log-mel-image"), columns(values, "mel"))
+    assert np.array_equal(of("log-mel-deltas")[:, :48], columns(values, "mel"))
+    assert of("functionals")[:120] == pytest.approx(values.mean(axis=0), rel=1e-4, abs=1e-4)
+
+
+def test_deltas_are_slopes() -> None:
+    line = np.arange(20, dtype=np.float32)[:, None] * np.array([[2, -3]], np.float32)
+    assert delta(line)[2:-2] == pytest.approx(np.tile([2, -3], (16, 1)))
+    assert delta(np.ones((7, 3), np.float32)) == pytest.approx(0)
+
+
+def test_the_spectrogram_picture_has_a_tone_in_its_row() -> None:
+    image = extract_features(tone(1000), KIND_SETTINGS["spectrogram-mfcc-image"])
+    assert (image[3:-3, :, 0].argmax(axis=1) == 1000 // 62.5).all()
 
 
 @settings(max_examples=20, deadline=None)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.made_up import tiny_bundle
+from utils import model_bundle
 from utils.emotions import DEFAULT_LABELS
 from utils.errors import BundleError
 from utils.features import FeatureSettings
@@ -200,6 +201,7 @@ def test_when_renaming_fails_everything_is_as_it_was(
     new, target = tiny_bundle(tmp_path / "new"), tmp_path / "models"
     if existed:
         shutil.copytree(new, target)
+    monkeypatch.setattr(model_bundle, "_exchange", lambda *_: False)
     rename = Path.rename
 
     def refuse(self: Path, to: Path) -> Path:
@@ -218,6 +220,8 @@ def test_when_renaming_fails_everything_is_as_it_was(
 
 def test_when_the_old_folder_can_t_be_moved_nothing_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new, target = tiny_bundle(tmp_path / "new"), tiny_bundle(tmp_path / "models")
+
+    monkeypatch.setattr(model_bundle, "_exchange", lambda *_: False)
 
     def refuse(self: Path, to: Path) -> Path:
         raise PermissionError

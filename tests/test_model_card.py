@@ -9,8 +9,8 @@ from utils.decoding import encode_wav
 from utils.emotions import DEFAULT_LABELS
 from utils.errors import DataError
 from utils.model_card import describe, measure, model_card
-from utils.networks import DEFAULT_SYSTEM, SYSTEMS
 from utils.predictor import Predictor
+from utils.systems import DEFAULT_SYSTEM, SYSTEMS
 
 pytest.importorskip("onnx")
 

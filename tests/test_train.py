@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +24,8 @@ from utils.emotions import DEFAULT_LABELS
 from utils.errors import DataError
 from utils.features import FeatureSettings
 from utils.model_bundle import CARD, KERAS, MANIFEST, ONNX, SCALER, verify_files
-from utils.networks import DEFAULT_SYSTEM, SYSTEMS, Member, System
 from utils.predictor import Predictor
+from utils.systems import DEFAULT_SYSTEM, SYSTEMS, Member, System
 
 if TYPE_CHECKING:
     import keras
@@ -52,9 +54,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arguments(made: Path, target: Path, **changes: Any) -> list[str]:
     options = {
         "data": made / "data", "cache": made / "cache", "models": target / "models", "runs": target / "runs",
-        "epochs": 2, "variants": 1, "jobs": 1, **changes,
+        "epochs": 2, "variants": 1, "jobs": 1, "replace": "always", **changes,
     }  # fmt: skip
-    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -153,17 +155,22 @@ class TestTrained:
     def test_keras_with_its_scaler_and_onnx_say_the_same(self, trained: Path, made: Path) -> None:
         keras = pytest.importorskip("keras")
         joblib = pytest.importorskip("joblib")
+        from utils.batches import summaries
+
         recordings = scan(made / "data", DEFAULT_LABELS)
         features = load_features(recordings, FeatureSettings(), cache=made / "cache", jobs=1).arrays.astype(np.float32)
         assert len(features) == 24
         network = keras.saving.load_model(trained / "models" / KERAS)
         scaler = joblib.load(trained / "models" / SCALER)
         flat = scaler.transform(features.reshape(-1, 120).astype(np.float64))
-        expected = network.predict(flat.reshape(features.shape).astype(np.float32), verbose=0)
-        found = Predictor.load(trained / "models").probabilities(features)
+        summary, voice = summaries(features, scaler), np.zeros((len(features), 1683), dtype=np.float32)
+        normal = flat.reshape(features.shape).astype(np.float32)
+        expected = network.predict({"features": normal, "summary": summary, "voice": voice}, verbose=0)["probabilities"]
+        predictor = Predictor.load(trained / "models")
+        found = predictor.hear(features).probabilities
         assert np.abs(found - expected).max() < 1e-4
         assert np.ptp(found, axis=0).max() > 1e-4, "different clips are told apart"
-        alone = np.concatenate([Predictor.load(trained / "models").probabilities(clip[None]) for clip in features[:5]])
+        alone = np.concatenate([predictor.hear(clip[None]).probabilities for clip in features[:5]])
         assert np.abs(alone - found[:5]).max() < 1e-5
 
     def test_the_predictor_hears_with_it(self, trained: Path, made: Path) -> None:
@@ -176,7 +183,7 @@ class TestTrained:
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 def test_killed_it_goes_on_where_it_was_and_ctrl_c_keeps_the_best(made: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "train.py", *arguments(made, tmp_path, epochs=500)]
+    command = [sys.executable, "train.py", *arguments(made, tmp_path, epochs=500, system="cnn-lstm-attention")]
     tiny_bundle(tmp_path / "models")
     before = content(tmp_path / "models")
 
@@ -209,7 +216,7 @@ def test_killed_it_goes_on_where_it_was_and_ctrl_c_keeps_the_best(made: Path, tm
     assert second[: len(first) - 1] == first[:-1]
     assert "Traceback" not in said
     verify_files(tmp_path / "models")
-    assert Predictor.load(tmp_path / "models").name == DEFAULT_SYSTEM
+    assert Predictor.load(tmp_path / "models").name == "cnn-lstm-attention"
 
 
 # --- A tiny system, for what goes wrong
@@ -236,7 +243,7 @@ def door(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
 
 def left_behind(tmp_path: Path) -> list[str]:
-    return sorted(path.name for path in tmp_path.iterdir() if path.name not in ("models", "runs"))
+    return sorted(path.name for path in tmp_path.iterdir() if path.name not in ("models", "models.previous", "runs"))
 
 
 @pytest.mark.slow
@@ -250,9 +257,7 @@ def test_a_finished_training_replaces_the_old_bundle(door: Callable[..., int], t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "step", ["export", "load", "measure", "plot_history", "model_card", "second seal", "replace_folder"]
-)
+@pytest.mark.parametrize("step", ["export", "load", "measure", "plot_history", "model_card", "second seal", "promote"])
 def test_when_a_step_fails_models_is_as_it_was(
     door: Callable[..., int], tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +280,8 @@ def test_when_a_step_fails_models_is_as_it_was(
             (seal if len(calls) == 1 else fail)(*arguments)
 
         monkeypatch.setattr(train, "seal", seal_once)
+    elif step == "promote":
+        monkeypatch.setattr(train.champion, "replace_folder", fail)
     else:
         monkeypatch.setattr(train, step, fail)
     assert door() == 1
@@ -340,7 +347,8 @@ def some_clips(count: int = 60, seed: int = 0, variants: int = 1) -> Any:
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 6, count)
     arrays = [rng.normal(3, 2, (count, 174, 120)) + 0.3 * np.eye(120)[truth][:, None, :] for _ in range(variants + 1)]
-    return Clips([array.astype(np.float16) for array in arrays], truth, np.ones(count, dtype=np.float32))
+    weights, speakers = np.ones(count, dtype=np.float32), np.array([f"speaker {i % 5}" for i in range(count)])
+    return Clips([array.astype(np.float16) for array in arrays], truth, weights, speakers)
 
 
 def fit(folder: Path, *, epochs: int = 5, seed: int = 0, watch: Any = None, **changes: Any) -> Any:
@@ -354,11 +362,10 @@ def fit(folder: Path, *, epochs: int = 5, seed: int = 0, watch: Any = None, **ch
 @pytest.mark.slow
 def test_the_best_epoch_is_the_one_that_is_kept(tmp_path: Path) -> None:
     from utils.evaluation import unweighted_average_recall
-    from utils.training import normalize
 
     fitted = fit(tmp_path, epochs=8, learning_rate=0.05)
     validation = some_clips(30, 1, 0)
-    heard = fitted.network.predict(normalize(validation.variants[0], fitted.scaler), verbose=0).argmax(axis=1)
+    heard = fitted.probabilities(validation.variants[0]).argmax(axis=1)
     [history] = fitted.histories
     uars = [epoch["val_uar"] for epoch in history]
     assert len(uars) == 8
@@ -422,7 +429,7 @@ def test_a_kill_or_ctrl_c_while_a_checkpoint_is_written_breaks_nothing(
     monkeypatch.setattr(keras.Model, "save_weights", save_half)
     stopped = fit(tmp_path, epochs=6, learning_rate=0.05)
     assert 0 < len(stopped.histories[0]) < 6
-    assert stopped.network.predict(some_clips(5).variants[0].astype(np.float32), verbose=0).shape == (5, 6)
+    assert stopped.probabilities(some_clips(5).variants[0]).shape == (5, 6)
     monkeypatch.undo()
     assert len(fit(tmp_path, epochs=6, learning_rate=0.05).histories[0]) == 6
 
@@ -439,9 +446,10 @@ def test_members_are_averaged_and_calibrated(tmp_path: Path) -> None:
     features = np.random.default_rng(0).normal(size=(5, 174, 120)).astype(np.float32)
     logits = np.mean([ops.convert_to_numpy(member(features)) for member in members], axis=0)
     expected = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
-    found = ops.convert_to_numpy(combine(members, (174, 120), 2.0)(features))
+    together = combine(members, [("features",)] * 2, {"features": (174, 120)}, (2.0, 2.0))
+    found = ops.convert_to_numpy(together({"features": features})["probabilities"])
     assert np.abs(found - expected).max() < 1e-5
-    assert fitted.network.predict(features, verbose=0).sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert fitted.probabilities(features).sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.slow
@@ -478,7 +486,7 @@ def test_ctrl_c_before_a_later_member_has_a_best_keeps_the_finished_ones(
 
 @pytest.mark.slow
 def test_normalized_features_have_mean_0_and_deviation_1() -> None:
-    from utils.training import fit_scaler, normalize
+    from utils.batches import fit_scaler, normalize
 
     features = some_clips(600).variants[0]
     features[:, :, 7] = 5  # one that never changes
@@ -489,18 +497,118 @@ def test_normalized_features_have_mean_0_and_deviation_1() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SYSTEMS)
-def test_every_system_is_of_plain_keras_layers_and_gives_a_logit_a_label(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, system in SYSTEMS.items() if system.members])
+def test_every_network_is_of_plain_keras_layers_and_gives_a_logit_a_label(name: str) -> None:
     from keras import ops
 
+    from utils.batches import input_shapes
+
     system = SYSTEMS[name]
-    assert system.name == name
-    clips = np.random.default_rng(0).normal(size=(3, 174, 120)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    shapes = input_shapes(system.features.shape)
     for member in set(system.members):
-        network = member.network((174, 120), len(system.labels))
+        network = member.network(*(shapes[name] for name in member.hears), len(system.labels))
+        clips = [rng.normal(size=(3, *shapes[name])).astype(np.float32) for name in member.hears]
         for layer in network._flatten_layers():
             assert type(layer).__module__.startswith("keras."), layer
             assert type(layer).__name__ != "Lambda"
-        logits = ops.convert_to_numpy(network(clips))
+        logits = ops.convert_to_numpy(network(clips if len(clips) > 1 else clips[0]))
         assert logits.shape == (3, len(system.labels))
         assert np.abs(logits.sum(axis=1) - 1).max() > 1e-3, "these are no probabilities"
+        if member.distort:
+            distorted = member.distort(clips[0][0], np.random.default_rng(1))
+            assert distorted.shape == shapes["features"]
+            assert distorted.dtype == np.float32
+
+
+# --- Other systems: their features, their files
+
+
+def of_made_up_voices(name: str) -> System:
+    """The declared system, to be trained on the made-up recordings."""
+    return replace(SYSTEMS[name], labels=DEFAULT_LABELS, corpora=("nemo",))
+
+
+KINDS = ("conv1d-bigru", "cnn", "spectrogram-cnn", "cnn-bilstm-attention")
+"""One network for each kind of features that isn't the default."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["random-forest", "knn", "svm", "functionals-svm", *(pytest.param(name, marks=pytest.mark.slow) for name in KINDS)],
+)
+def test_a_system_becomes_a_bundle_that_the_predictor_serves(
+    name: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system = of_made_up_voices(name)
+    monkeypatch.setitem(SYSTEMS, name, system)
+    assert train.main(arguments(made, tmp_path, system=name, epochs=1, variants=0)) == 0, capsys.readouterr().err
+    models = tmp_path / "models"
+    verify_files(models)
+    written = {path.name for path in models.iterdir()}
+    only_networks = {KERAS, SCALER, "training_history.png"}
+    assert written == {ONNX, MANIFEST, CARD, *PLOTS, *only_networks} - (only_networks if system.estimator else set())
+    manifest = json.loads((models / MANIFEST).read_text("utf-8"))
+    assert FeatureSettings(**manifest["features"]) == system.features
+    card = (models / CARD).read_text("utf-8")
+    assert (KERAS in card) == bool(system.members)
+    assert "Because nEMO is licensed" in card
+    assert "It heard Polish" in card
+    predictor = Predictor.load(models)
+    predictor.warm_up()
+    prediction = predictor.predict(next((made / "data" / "happy").iterdir())).require_speech()
+    assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert (tmp_path / "runs").exists() == bool(system.members)
+
+
+def test_a_system_that_starts_from_a_file_says_when_there_is_none(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*arguments: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(SYSTEMS, "resnet18", of_made_up_voices("resnet18"))
+    monkeypatch.setattr(train, "trainer_of", lambda system: SimpleNamespace(fit=stop))
+    assert train.main(arguments(made, tmp_path, system="resnet18", variants=0)) == 130
+    assert "Training from scratch: --weights names no file" in " ".join(capsys.readouterr().out.split())
+
+
+# --- ImageNet's weights
+
+
+def safetensors(tensors: dict[str, np.ndarray]) -> bytes:
+    header, values = {}, b""
+    for name, tensor in tensors.items():
+        data = tensor.astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": tensor.shape, "data_offsets": [len(values), len(values) + len(data)]}
+        values += data
+    encoded = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
+    return struct.pack("<Q", len(encoded)) + encoded + values
+
+
+@pytest.mark.slow
+def test_resnet_18_starts_from_torchvision_s_weights(tmp_path: Path) -> None:
+    from utils.image_networks import load_imagenet, resnet18
+
+    network = resnet18((128, 128), 8)
+    assert network.count_params() == pytest.approx(11.2e6, rel=0.01)
+    rng, tensors = np.random.default_rng(0), {}
+    for layer in network.layers:
+        if type(layer).__name__ == "Conv2D":
+            height, width, inputs, outputs = layer.get_weights()[0].shape
+            tensors[f"{layer.name}.weight"] = rng.normal(size=(outputs, inputs, height, width)).astype(np.float32)
+        elif type(layer).__name__ == "BatchNormalization":
+            for part in ("weight", "bias", "running_mean", "running_var"):
+                tensors[f"{layer.name}.{part}"] = rng.uniform(1, 2, layer.get_weights()[0].shape).astype(np.float32)
+    assert {"conv1.weight", "layer1.1.bn2.running_var", "layer4.0.downsample.0.weight"} <= set(tensors)
+    assert len(tensors) == 20 + 4 * 20  # torchvision's, but for the classifier and the counters of batches
+    (tmp_path / "resnet.safetensors").write_bytes(safetensors(tensors | {"fc.weight": rng.normal(size=(1000, 512))}))
+    load_imagenet(network, tmp_path / "resnet.safetensors")
+    first = network.get_layer("conv1").get_weights()[0]
+    assert first[2, 5, 1, 7] == tensors["conv1.weight"][7, 1, 2, 5]
+    assert np.array_equal(network.get_layer("layer3.0.bn2").get_weights()[3], tensors["layer3.0.bn2.running_var"])
+    for name, content in (("missing", None), ("empty", b""), ("short", b"\0" * 20), ("other", safetensors({}))):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=r"holds no ResNet-18.*from scratch"):
+            load_imagenet(network, tmp_path / name)

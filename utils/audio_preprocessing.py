@@ -63,10 +63,11 @@ def power_spectra(samples: Samples, *, hop: int = FRAME_HOP) -> Samples:
         float32 (1 + len(samples) // hop, 513), power per frame and frequency bin.
     """
     margin = np.zeros(WINDOW // 2, dtype=np.float32)
-    return _spectra(np.concatenate([margin, samples, margin]), hop)
+    return spectra(np.concatenate([margin, samples, margin]), hop)
 
 
-def _spectra(padded: Samples, hop: int) -> Samples:
+def spectra(padded: Samples, hop: int = FRAME_HOP) -> Samples:
+    """As `power_spectra`, of a stretch whose frames all lie within: the first begins with it; float32 (frames, 513)."""
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop]
     spectrum = np.fft.rfft(windows * _HANN, N_FFT)
     return (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
@@ -117,27 +118,46 @@ def find_voice(samples: Samples) -> Voice:
     noise, hum and beeps have (nearly) no such frames.
     """
     count = 1 + len(samples) // FRAME_HOP
-    loudness, frequency, periodicity = (np.empty(count, dtype=np.float32) for _ in range(3))
-    harmonic = np.empty(count, dtype=np.bool_)
+    cues = np.empty((count, 4), dtype=np.float32)
     margin = np.zeros(WINDOW // 2, dtype=np.float32)
     padded = np.concatenate([margin, samples, margin])
     for first in range(0, count, _BLOCK_FRAMES):
-        block = slice(first, min(first + _BLOCK_FRAMES, count))
-        power = _without_rumble(padded[first * FRAME_HOP : (block.stop - 1) * FRAME_HOP + WINDOW])
-        loudness[block] = level(power)
-        harmonic[block] = power[:, _HARMONICS].sum(axis=1) > 1e-4 * power.sum(axis=1)
-        frequency[block], periodicity[block] = pitch(power * _FLATTEN)
-    loud, quiet = np.percentile(loudness, [95, 10])
-    threshold = max(loud - 30, min(quiet + 6, loud - 10), QUIETEST_VOICE)
-    movement = np.abs(np.diff(np.log2(frequency), prepend=np.log2(frequency[0])))  # octaves a frame
-    alive = np.convolve(np.minimum(movement, 0.1), np.ones(5) / 5, "same")[:count] > STILL_PITCH
-    voiced = (loudness > threshold) & (periodicity > PERIODIC) & harmonic & alive
+        last = min(first + _BLOCK_FRAMES, count) - 1
+        cues[first : last + 1] = voice_cues(padded[first * FRAME_HOP : last * FRAME_HOP + WINDOW])
+    voiced = voiced_frames(cues)
     return Voice(voiced, float(voiced.sum()) * FRAME_HOP / SAMPLE_RATE)
 
 
-def _without_rumble(padded: Samples) -> Samples:
+def voice_cues(padded: Samples, hop: int = FRAME_HOP) -> Samples:
+    """What `voiced_frames` goes by, frame by frame.
+
+    Args:
+        padded: the samples that the frames see: `WINDOW` of them, and `hop` for each frame more.
+        hop: samples from a frame to the next.
+
+    Returns:
+        float32 (frames, 4): level in dB, pitch in octaves above 1 Hz, periodicity, and 1 where there are harmonics.
+    """
+    power = _without_rumble(padded, hop)
+    harmonic = power[:, _HARMONICS].sum(axis=1) > 1e-4 * power.sum(axis=1)
+    frequency, periodicity = pitch(power * _FLATTEN)
+    return np.stack([level(power), np.log2(frequency), periodicity, harmonic], axis=1, dtype=np.float32)
+
+
+def voiced_frames(cues: Samples) -> NDArray[np.bool_]:
+    """Which frames of recordings are voice, from `voice_cues`; (..., frames, 4) -> (..., frames)."""
+    loudness, octaves, periodicity, harmonic = np.moveaxis(cues, -1, 0)
+    loud, quiet = np.percentile(loudness, [95, 10], axis=-1, keepdims=True)
+    threshold = np.maximum(np.maximum(loud - 30, np.minimum(quiet + 6, loud - 10)), QUIETEST_VOICE)
+    movement = np.abs(np.diff(octaves, axis=-1, prepend=octaves[..., :1]))  # octaves a frame
+    around = np.pad(np.minimum(movement, 0.1), [(0, 0)] * (movement.ndim - 1) + [(2, 2)])
+    alive = np.lib.stride_tricks.sliding_window_view(around, 5, axis=-1).mean(axis=-1) > STILL_PITCH
+    return (loudness > threshold) & (periodicity > PERIODIC) & (harmonic > 0) & alive
+
+
+def _without_rumble(padded: Samples, hop: int) -> Samples:
     """Power spectra in which what sounds below any voice hasn't leaked upwards: taken of the samples' differences."""
-    power = _spectra(np.diff(padded, prepend=padded[:1]), FRAME_HOP) / _DIFFERENCE
+    power = spectra(np.diff(padded, prepend=padded[:1]), hop) / _DIFFERENCE
     power[:, _RUMBLE] = 0
     return power
 

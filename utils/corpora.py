@@ -21,6 +21,9 @@ Intensity = Literal["normal", "strong"]
 OWN = "own"
 """The corpus of a file in data/ that is not named like a corpus's."""
 
+CORRECTIONS = "corrections"
+"""The corpus of clips that visitors corrected and let train: it only trains, and nothing of it is cached."""
+
 # What corpora bring along beside their recordings, and is no recording under an unknown name.
 DOCUMENTS = {".csv", ".tsv", ".txt", ".md", ".pdf"}
 

@@ -12,16 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import audio_preprocessing, augmentation, decoding, features
+from utils import audio_preprocessing, augmentation, decoding, features, spectral
 from utils.audio_preprocessing import MIN_VOICED_SECONDS, find_voice, fit_clip
 from utils.augmentation import augment, shift_time
-from utils.corpora import Placed, parse_placed
-from utils.decoding import load_audio
+from utils.cluster import cluster
+from utils.corpora import CORRECTIONS, Placed, parse_placed
+from utils.decoding import AUDIO_ENDINGS, load_audio
 from utils.emotions import ALL_EMOTIONS, label_for
 from utils.errors import AudioError, DataError
 from utils.features import FeatureSettings, extract_features
-
-AUDIO_ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Split:
 class Features:
     """Features of the recordings that could be judged, and which those are.
 
-    `arrays` is float16 (clips, 174, 120), `kept` the position of each in the list that was asked for, `refused`
+    `arrays` is float16 (clips, *settings.shape), `kept` the position of each in the list that was asked for, `refused`
     names the others with the reason.
     """
 
@@ -59,13 +58,14 @@ class Features:
 class Clips:
     """Clips with what training needs to know of them.
 
-    `variants` holds float16 features (clips, 174, 120): the clips as they are, then each random variant of them.
-    `truth` is the position of each clip's label, `weights` how much it counts.
+    `variants` holds float16 features (clips, *settings.shape): the clips as they are, then each random variant of them.
+    `truth` is the position of each clip's label, `weights` how much it counts, `speakers` whose voice it is.
     """
 
     variants: Sequence[NDArray[np.float16]]
     truth: NDArray[np.intp]
     weights: NDArray[np.float32]
+    speakers: NDArray[np.str_]
 
 
 def scan(data: Path, labels: Sequence[str], without: Iterable[str] = ()) -> list[Recording]:
@@ -145,23 +145,45 @@ def clip_weights(recordings: Sequence[Recording]) -> NDArray[np.float32]:
     return (weights / weights.mean()).astype(np.float32)
 
 
+@contextmanager
+def on_cluster(address: str | None) -> Iterator[None]:
+    """Has the features asked for in the block computed by the workers of a Dask cluster; None: by this machine.
+
+    Recordings and cache must be absolute paths of folders that the workers share.
+
+    Raises:
+        WorkersError: as `utils.cluster.cluster`.
+    """
+    if address is None:
+        yield
+        return
+    from joblib import parallel_config
+
+    with cluster(address) as client, parallel_config(backend="dask", client=client):
+        yield
+
+
 def load_features(
     recordings: Sequence[Recording],
     settings: FeatureSettings,
     *,
     cache: Path,
     variant: int = 0,
+    chain: str = "world",
     jobs: int = -1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Features:
     """Features of recordings, computed in parallel and kept in `cache` by content and settings.
+
+    Of clips that visitors corrected nothing is kept: they may be deleted at any time.
 
     Args:
         recordings: what to load.
         settings: which features.
         cache: folder of the cache; made where it isn't there.
         variant: 0 for the recording as it is; any other number for that one of its random variants.
-        jobs: processes; -1 for one on each core.
+        chain: which of `augmentation.CHAINS` makes them.
+        jobs: processes; -1 for one on each core. See also `on_cluster`.
         progress: called with (done, all) now and then.
 
     Raises:
@@ -171,13 +193,12 @@ def load_features(
 
     with _cache_failures_named(cache):
         cache.mkdir(parents=True, exist_ok=True)
-    key = _key(settings, variant)
-    shape = (settings.frames, settings.count)
-    arrays = np.empty((len(recordings), *shape), dtype=np.float16)
+    key = _key(settings, variant, chain)
+    arrays = np.empty((len(recordings), *settings.shape), dtype=np.float16)
     refused: dict[Path, str] = {}
     chunks = [range(i, min(i + 64, len(recordings))) for i in range(0, len(recordings), 64)]
     work = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(_chunk)([recordings[i].path for i in chunk], settings, variant, key, cache) for chunk in chunks
+        delayed(_chunk)([recordings[i] for i in chunk], settings, variant, chain, key, cache) for chunk in chunks
     )
     for chunk, results in zip(chunks, work, strict=True):
         for position, result in zip(chunk, results, strict=True):
@@ -200,6 +221,7 @@ def load_clips(
     *,
     variants: int,
     cache: Path,
+    chain: str = "world",
     jobs: int = -1,
     progress: Callable[[int], Callable[[int, int], None]] = lambda variant: lambda done, all_: None,
 ) -> tuple[Clips, list[Recording]]:
@@ -211,51 +233,61 @@ def load_clips(
         settings: which features.
         variants: how many random variants beside the recordings as they are.
         cache: folder of the cache.
-        jobs: processes; -1 for one on each core.
+        chain: which of `augmentation.CHAINS` makes the variants.
+        jobs: processes; -1 for one on each core. See also `on_cluster`.
         progress: asked for each variant (0: as they are) for what to call with (done, all).
 
     Raises:
         DataError: not one of the recordings could be judged.
     """
     loaded = [
-        load_features(recordings, settings, cache=cache, variant=variant, jobs=jobs, progress=progress(variant))
+        load_features(
+            recordings, settings, cache=cache, variant=variant, chain=chain, jobs=jobs, progress=progress(variant)
+        )
         for variant in range(variants + 1)
     ]
     kept = [recordings[i] for i in loaded[0].kept]
     truth = np.array([labels.index(recording.label) for recording in kept])
-    return Clips([features.arrays for features in loaded], truth, clip_weights(kept)), kept
+    speakers = np.array([f"{recording.placed.corpus} {recording.placed.speaker}" for recording in kept])
+    return Clips([features.arrays for features in loaded], truth, clip_weights(kept), speakers), kept
 
 
-def _key(settings: FeatureSettings, variant: int) -> bytes:
+def _key(settings: FeatureSettings, variant: int, chain: str) -> bytes:
     """Changes with the settings, the variant and the code that makes the features."""
-    modules = [decoding, audio_preprocessing, features, *([augmentation] if variant else [])]
+    modules = [decoding, audio_preprocessing, spectral, features, *([augmentation] if variant else [])]
     code = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
-    return hashlib.sha256(code + json.dumps([settings.as_dict(), variant]).encode()).digest()
+    return hashlib.sha256(code + json.dumps([settings.as_dict(), variant, chain if variant else ""]).encode()).digest()
 
 
 def _chunk(
-    paths: list[Path], settings: FeatureSettings, variant: int, key: bytes, cache: Path
+    recordings: list[Recording], settings: FeatureSettings, variant: int, chain: str, key: bytes, cache: Path
 ) -> list[NDArray[np.float16] | str]:
-    return [_cached(path, settings, variant, key, cache) for path in paths]
+    return [
+        _cached(one.path, settings, variant, chain, key, None if one.placed.corpus == CORRECTIONS else cache)
+        for one in recordings
+    ]
 
 
-def _cached(path: Path, settings: FeatureSettings, variant: int, key: bytes, cache: Path) -> NDArray[np.float16] | str:
-    """Features of one file, or the sentence that says why there are none."""
+def _cached(
+    path: Path, settings: FeatureSettings, variant: int, chain: str, key: bytes, cache: Path | None
+) -> NDArray[np.float16] | str:
+    """Features of one file, or the sentence that says why there are none; without `cache`, always made anew."""
     try:
         digest = hashlib.sha256(key + path.read_bytes()).hexdigest()
     except OSError as error:
         return f"it can't be read ({error.strerror})"
-    entry = cache / digest[:2] / f"{digest[2:]}.npy"
+    entry = cache / digest[:2] / f"{digest[2:]}.npy" if cache else None
     try:
-        with open(entry, "rb") as file:
-            return np.lib.format.read_array(file)
+        if entry:
+            with open(entry, "rb") as file:
+                return np.lib.format.read_array(file)
     except (OSError, ValueError):
         pass  # not there, or cut off by a full disk: made again
     try:
-        result = _features(path, settings, variant, int(digest[:8], 16))
+        result = _features(path, settings, variant, chain, int(digest[:8], 16))
     except AudioError as error:
         return str(error)
-    if isinstance(result, str):
+    if isinstance(result, str) or not (cache and entry):
         return result
     with _cache_failures_named(cache):
         entry.parent.mkdir(exist_ok=True)
@@ -277,14 +309,14 @@ def _cache_failures_named(cache: Path) -> Iterator[None]:
         ) from error
 
 
-def _features(path: Path, settings: FeatureSettings, variant: int, seed: int) -> NDArray[np.float16] | str:
+def _features(path: Path, settings: FeatureSettings, variant: int, chain: str, seed: int) -> NDArray[np.float16] | str:
     rng = np.random.default_rng(seed)
     samples = load_audio(path)
     voice = find_voice(samples)
     if voice.seconds < MIN_VOICED_SECONDS:
         return f"{voice.seconds:.2f} s of voice is too little"
     if variant:
-        samples = augment(samples, rng)
+        samples = augment(samples, rng, chain)
         voice = find_voice(samples)
     clip, _ = fit_clip(samples, voice)
     if variant:

@@ -1,24 +1,15 @@
-"""THE feature function: 3 s of samples -> (174, 120). Training and serving call this one."""
+"""THE feature function: 3 s of samples -> the features of a bundle's settings. Training and serving call this one."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.audio_preprocessing import (
-    CLIP_FRAMES,
-    CLIP_SAMPLES,
-    FRAME_HOP,
-    N_FFT,
-    level,
-    pitch,
-    power_spectra,
-)
+from utils.audio_preprocessing import CLIP_FRAMES, CLIP_SAMPLES, FRAME_HOP, level, pitch, power_spectra
 from utils.decoding import SAMPLE_RATE, Samples
+from utils.spectral import CHROMA, FREQUENCIES, chroma, contrast, dct, decibels, delta, mel_filters
 
-_FREQUENCIES = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE).astype(np.float32)  # 513 bins, 15.6 Hz apart
 SCALARS = (
     "energy",
     "zero crossings",
@@ -34,13 +25,18 @@ SCALARS = (
     "flux",
     "tilt",
 )
+IMAGE_ROWS = 128
 
 
 @dataclass(frozen=True)
 class FeatureSettings:
     """What `extract_features` computes; saved in the bundle and read from there when serving.
 
-    120 features a frame: 40 MFCC, 48 log-mel bands, 7 spectral contrasts, 12 chroma, and the 13 of `SCALARS`.
+    `kind` is one of `KINDS`. The default has 120 features a frame: 40 MFCC, 48 log-mel bands, 7 spectral contrasts,
+    12 chroma, and the 13 of `SCALARS`. `frames` are `1 + 48,000 // hop`.
+
+    Raises:
+        ValueError: there is no such kind.
     """
 
     sample_rate: int = SAMPLE_RATE
@@ -50,23 +46,43 @@ class FeatureSettings:
     mfcc: int = 40
     contrast_bands: int = 6
     dynamic_range_db: float = 80.0
+    kind: str = "default"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"{self.kind!r} is no kind of features: there are {', '.join(KINDS)}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one clip's features."""
+        frames, timbre = self.frames, self.mfcc + CHROMA + self.contrast_bands + 1
+        frame = timbre + self.mel_bands + len(SCALARS)
+        return {
+            "default": (frames, frame),
+            "functionals": (7 * frame,),
+            "log-mel-deltas": (frames, 3 * self.mel_bands),
+            "timbre": (frames, timbre),
+            "timbre-aggregated": (4 * timbre,),
+            "log-mel-image": (frames, self.mel_bands),
+            "spectrogram-mfcc-image": (frames, IMAGE_ROWS, 2),
+        }[self.kind]
 
     @property
     def count(self) -> int:
-        """Features a frame."""
-        return self.mfcc + self.mel_bands + self.contrast_bands + 1 + 12 + len(SCALARS)
+        """Features a frame; of an image, its channels; where there are no frames, all."""
+        return self.shape[-1]
 
     def names(self) -> tuple[str, ...]:
-        """Name of each feature, in order."""
+        """Name of each of the default features, in order."""
         return (
             *(f"mfcc {i}" for i in range(self.mfcc)),
             *(f"mel {i}" for i in range(self.mel_bands)),
             *(f"contrast {i}" for i in range(self.contrast_bands + 1)),
-            *(f"chroma {i}" for i in range(12)),
+            *(f"chroma {i}" for i in range(CHROMA)),
             *SCALARS,
         )
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, float | str]:
         """For bundle.json; `FeatureSettings(**settings.as_dict())` is the same settings again."""
         return asdict(self)
 
@@ -79,7 +95,7 @@ def extract_features(clip: Samples, settings: FeatureSettings) -> NDArray[np.flo
         settings: which features.
 
     Returns:
-        float32 (174, 120) with the default settings; always finite.
+        float32 of `settings.shape`, (174, 120) with the default settings; always finite.
 
     Raises:
         ValueError: the clip is not 3 s long.
@@ -87,98 +103,127 @@ def extract_features(clip: Samples, settings: FeatureSettings) -> NDArray[np.flo
     if clip.shape != (CLIP_SAMPLES,):
         raise ValueError(f"a clip has {CLIP_SAMPLES} samples, not {clip.shape}: fit it with fit_clip first")
     power = power_spectra(clip, hop=settings.hop)[: settings.frames]
-    mel = _decibels(power @ _mel_filters(settings.mel_bands), settings.dynamic_range_db)
-    columns = [
-        mel @ _dct(settings.mel_bands, settings.mfcc),
-        mel,
-        _contrast(power, settings.contrast_bands),
-        _chroma(power),
-        _scalars(clip, power, mel, settings),
-    ]
+    return np.asarray(KINDS[settings.kind](clip, power, settings), dtype=np.float32)
+
+
+def frame_features(power: Samples, settings: FeatureSettings) -> Samples:
+    """What a frame tells of itself, whatever is around it: shared by all clips that hold it.
+
+    Args:
+        power: (frames, 513) from `power_spectra`.
+        settings: which features.
+
+    Returns:
+        float32 (frames, 75) with the default settings, for `clip_features`.
+    """
+    total = power.sum(axis=1) + 1e-7
+    centroid = power @ FREQUENCIES / total
+    spread = np.sqrt(np.maximum(power @ FREQUENCIES**2 / total - centroid**2, 0))
+    rolloff = FREQUENCIES[(np.cumsum(power, axis=1) < 0.85 * total[:, None]).sum(axis=1).clip(max=len(FREQUENCIES) - 1)]
+    flatness = np.exp(np.log(power + 1e-9).mean(axis=1)) / (power.mean(axis=1) + 1e-9)
+    below, above = power[:, FREQUENCIES < 1000].sum(axis=1), power[:, FREQUENCIES >= 1000].sum(axis=1)
+    tilt = np.clip(10 * np.log10((above + 1e-7) / (below + 1e-7)), -60, 60)
+    frequency, periodicity = pitch(power)
+    scalars = [level(power), np.log2(frequency / 150), periodicity, centroid, spread, rolloff, flatness, tilt]
+    mel = 10 * np.log10(np.maximum(power @ mel_filters(settings.mel_bands), 1e-9))
+    columns = [mel, contrast(power, settings.contrast_bands), chroma(power), np.stack(scalars, axis=1)]
     return np.concatenate(columns, axis=1, dtype=np.float32)
 
 
-def _decibels(power: Samples, dynamic_range: float) -> Samples:
-    """Power in dB, at most `dynamic_range` below the clip's loudest value."""
-    decibels = 10 * np.log10(np.maximum(power, 1e-9))
-    return np.maximum(decibels, decibels.max() - dynamic_range)
+def clip_features(frames: Samples, crossings: Samples, settings: FeatureSettings) -> NDArray[np.float32]:
+    """Features of clips from those of their frames: each clip's loudest moment decides what counts as silence.
 
+    Args:
+        frames: (..., 174, 75) from `frame_features`.
+        crossings: (..., 174), share of samples at which the sign changes, in each hop around a frame's centre.
+        settings: which features.
 
-@lru_cache
-def _mel_filters(bands: int) -> Samples:
-    """Triangles of equal area, evenly spaced on the mel scale (O'Shaughnessy 1987) from 50 Hz; (513, bands)."""
-    top = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)
-    bottom = 2595 * np.log10(1 + 50 / 700)
-    edges = 700 * (10 ** (np.linspace(bottom, top, bands + 2) / 2595) - 1)
-    rising = (_FREQUENCIES[:, None] - edges[:-2]) / np.diff(edges)[:-1]
-    falling = (edges[2:] - _FREQUENCIES[:, None]) / np.diff(edges)[1:]
-    triangles = np.maximum(0, np.minimum(rising, falling))
-    return (triangles * 2 / (edges[2:] - edges[:-2])).astype(np.float32)
-
-
-@lru_cache
-def _dct(size: int, count: int) -> Samples:
-    """Orthonormal type-II cosine transform; (size, count)."""
-    basis = np.cos(np.pi / size * (np.arange(size)[:, None] + 0.5) * np.arange(count)) * np.sqrt(2 / size)
-    basis[:, 0] /= np.sqrt(2)
-    return basis.astype(np.float32)
-
-
-@lru_cache
-def _octaves(bands: int) -> tuple[slice, ...]:
-    edges = np.concatenate([[0], 200 * 2.0 ** np.arange(bands), [SAMPLE_RATE / 2]])
-    bins = np.searchsorted(_FREQUENCIES, np.minimum(edges, SAMPLE_RATE / 2))
-    bins[-1] = len(_FREQUENCIES)
-    return tuple(slice(low, high) for low, high in pairwise(bins))
-
-
-def _contrast(power: Samples, bands: int) -> Samples:
-    """Peaks against valleys in each octave band, dB (Jiang et al. 2002, ICME); (frames, bands + 1)."""
-    contrasts = []
-    for band in _octaves(bands):
-        values = np.sort(power[:, band], axis=1)
-        share = max(1, round(0.1 * values.shape[1]))
-        valley, peak = values[:, :share].mean(axis=1), values[:, -share:].mean(axis=1)
-        contrasts.append(10 * np.log10((peak + 1e-9) / (valley + 1e-9)))
-    return np.stack(contrasts, axis=1)
-
-
-@lru_cache
-def _chroma_filters() -> Samples:
-    """How much each bin belongs to each of the 12 pitch classes; (513, 12)."""
-    classes = 12 * np.log2(np.maximum(_FREQUENCIES, 1) / 440)
-    distance = (classes[:, None] - np.arange(12) + 6) % 12 - 6
-    weights = np.exp(-0.5 * (distance / 0.7) ** 2)
-    weights[(_FREQUENCIES < 60) | (_FREQUENCIES > 4000)] = 0
-    return weights.astype(np.float32)
-
-
-def _chroma(power: Samples) -> Samples:
-    chroma = power @ _chroma_filters()
-    return chroma / (chroma.max(axis=1, keepdims=True) + 1e-7)
-
-
-def _scalars(clip: Samples, power: Samples, mel: Samples, settings: FeatureSettings) -> Samples:
-    """One column for each of `SCALARS`; (frames, 13)."""
-    loudness = level(power)
-    frequency, periodicity = pitch(power)
-    voiced = np.clip((periodicity - 0.3) / 0.4, 0, 1) * (loudness > loudness.max() - 40)
-    octaves = np.log2(frequency / 150)
-    both = np.minimum(voiced, np.roll(voiced, 1))
-    jitter = np.minimum(np.abs(np.diff(octaves, prepend=octaves[:1])), 0.25) * both
-    shimmer = np.minimum(np.abs(np.diff(loudness, prepend=loudness[:1])), 12) * both
-    total = power.sum(axis=1) + 1e-7
-    centroid = power @ _FREQUENCIES / total
-    spread = np.sqrt(np.maximum(power @ _FREQUENCIES**2 / total - centroid**2, 0))
-    rolloff = _FREQUENCIES[
-        (np.cumsum(power, axis=1) < 0.85 * total[:, None]).sum(axis=1).clip(max=len(_FREQUENCIES) - 1)
-    ]
-    flatness = np.exp(np.log(power + 1e-9).mean(axis=1)) / (power.mean(axis=1) + 1e-9)
-    flux = np.maximum(np.diff(mel, axis=0, prepend=mel[:1]), 0).mean(axis=1)
-    below, above = power[:, _FREQUENCIES < 1000].sum(axis=1), power[:, _FREQUENCIES >= 1000].sum(axis=1)
+    Returns:
+        float32 (..., 174, 120) with the default settings.
+    """
+    widths = (settings.mel_bands, settings.contrast_bands + 1, CHROMA)
+    mel, contrasts, classes, scalars = np.split(frames, np.cumsum(widths), axis=-1)
+    mel = np.maximum(mel, mel.max(axis=(-2, -1), keepdims=True) - settings.dynamic_range_db)
     columns = [
-        np.maximum(loudness, loudness.max() - settings.dynamic_range_db),
-        _zero_crossings(clip, settings),
+        mel @ dct(settings.mel_bands, settings.mfcc),
+        mel,
+        contrasts,
+        classes,
+        _scalars(scalars, mel, crossings, settings),
+    ]
+    return np.concatenate(columns, axis=-1, dtype=np.float32)
+
+
+def _default(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+    """Everything there is of each frame; (frames, 120)."""
+    return clip_features(frame_features(power, settings), zero_crossings(clip, 0, settings), settings)
+
+
+def _functionals(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+    """Mean, deviation, percentiles and speed of change of each default feature; (7 x 120,)."""
+    frames = _default(clip, power, settings)
+    steps = np.diff(frames, axis=0)
+    low, middle, high = np.percentile(frames, [10, 50, 90], axis=0)
+    return np.concatenate(
+        [frames.mean(0), frames.std(0), low, middle, high, steps.std(0), np.abs(steps).mean(0)], dtype=np.float32
+    )
+
+
+def _log_mel(_clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+    """Mel bands in dB; (frames, bands), which is an image, too."""
+    return decibels(power @ mel_filters(settings.mel_bands), settings.dynamic_range_db)
+
+
+def _log_mel_deltas(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+    """Mel bands in dB, how fast they change, and how fast that changes; (frames, 3 x bands)."""
+    mel = _log_mel(clip, power, settings)
+    return np.concatenate([mel, delta(mel), delta(delta(mel))], axis=1)
+
+
+def _timbre(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+    """MFCC, chroma and spectral contrast; (frames, 59)."""
+    mfcc = _log_mel(clip, power, settings) @ dct(settings.mel_bands, settings.mfcc)
+    return np.concatenate([mfcc, chroma(power), contrast(power, settings.contrast_bands)], axis=1)
+
+
+def _timbre_aggregated(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+    """Mean, deviation, tenth and nine tenths over the clip of MFCC, chroma and spectral contrast; (4 x 59,)."""
+    frames = _timbre(clip, power, settings)
+    return np.concatenate([frames.mean(axis=0), frames.std(axis=0), *np.percentile(frames, [10, 90], axis=0)])
+
+
+def _spectrogram_mfcc_image(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+    """Two pictures of 128 rows: the spectrum from 0 to 8 kHz in dB, and the MFCC stretched; (frames, 128, 2)."""
+    linear = power[:, :-1].reshape(len(power), IMAGE_ROWS, -1).mean(axis=2)
+    mfcc = _log_mel(clip, power, settings) @ dct(settings.mel_bands, settings.mfcc)
+    stretched = mfcc[:, np.arange(IMAGE_ROWS) * settings.mfcc // IMAGE_ROWS]
+    return np.stack([decibels(linear, settings.dynamic_range_db), stretched], axis=2)
+
+
+KINDS: dict[str, Callable[[Samples, Samples, FeatureSettings], Samples]] = {
+    "default": _default,
+    "functionals": _functionals,
+    "log-mel-deltas": _log_mel_deltas,
+    "timbre": _timbre,
+    "timbre-aggregated": _timbre_aggregated,
+    "log-mel-image": _log_mel,
+    "spectrogram-mfcc-image": _spectrogram_mfcc_image,
+}
+"""Which features there are: each function takes a clip, its power spectra (frames, 513) and the settings."""
+
+
+def _scalars(frames: Samples, mel: Samples, crossings: Samples, settings: FeatureSettings) -> Samples:
+    """One column for each of `SCALARS`; (..., frames, 13)."""
+    loudness, octaves, periodicity, centroid, spread, rolloff, flatness, tilt = np.moveaxis(frames, -1, 0)
+    loudest = loudness.max(axis=-1, keepdims=True)
+    voiced = np.clip((periodicity - 0.3) / 0.4, 0, 1) * (loudness > loudest - 40)
+    both = np.minimum(voiced, np.roll(voiced, 1, axis=-1))
+    jitter = np.minimum(np.abs(np.diff(octaves, prepend=octaves[..., :1])), 0.25) * both
+    shimmer = np.minimum(np.abs(np.diff(loudness, prepend=loudness[..., :1])), 12) * both
+    flux = np.maximum(np.diff(mel, axis=-2, prepend=mel[..., :1, :]), 0).mean(axis=-1)
+    columns = [
+        np.maximum(loudness, loudest - settings.dynamic_range_db),
+        crossings,
         octaves * voiced,
         periodicity,
         jitter,
@@ -189,17 +234,24 @@ def _scalars(clip: Samples, power: Samples, mel: Samples, settings: FeatureSetti
         rolloff / 1000,
         flatness,
         flux,
-        np.clip(10 * np.log10((above + 1e-7) / (below + 1e-7)), -60, 60),
+        tilt,
     ]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=-1)
 
 
-def _zero_crossings(clip: Samples, settings: FeatureSettings) -> Samples:
-    """Share of samples at which the sign changes, in each hop around a frame's centre; (frames,)."""
-    crossings = np.concatenate([[0], np.cumsum(np.diff(np.signbit(clip)))])
+def zero_crossings(samples: Samples, starts: int | NDArray[np.intp], settings: FeatureSettings) -> Samples:
+    """Share of samples at which the sign changes, in each hop around a frame's centre.
+
+    Args:
+        samples: float32 (n,), which hold the clips.
+        starts: the sample at which each clip begins, int (...).
+        settings: how far and how many the frames of a clip are.
+
+    Returns:
+        float32 (..., 174) with the default settings.
+    """
+    crossings = np.concatenate([[0], np.cumsum(np.diff(np.signbit(samples)))])
     centres = np.arange(settings.frames) * settings.hop
-    first, last = (
-        np.maximum(centres - settings.hop, 0),
-        np.minimum(centres + settings.hop, len(crossings) - 1),
-    )
-    return ((crossings[last] - crossings[np.minimum(first, last)]) / (2 * settings.hop)).astype(np.float32)
+    first = np.asarray(starts)[..., None] + np.maximum(centres - settings.hop, 0)
+    last = np.asarray(starts)[..., None] + np.minimum(centres + settings.hop, CLIP_SAMPLES - 1)
+    return ((crossings[last] - crossings[first]) / (2 * settings.hop)).astype(np.float32)

@@ -4,6 +4,7 @@ bundle.json names each file's SHA-256 and carries a digest of itself, so a chang
 refused. Serving reads bundle.json and the ONNX file; it never unpickles.
 """
 
+import ctypes
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.errors import BundleError
+from utils.errors import BundleError, marked
 from utils.features import FeatureSettings
 
 MANIFEST = "bundle.json"
@@ -21,7 +22,28 @@ SCALER = "feature_scaler.pkl"
 CARD = "README.md"
 FORMAT = 1
 
-_ADVICE = "restore models/ from the repository or make it again with python train.py"
+_MISSING = marked(
+    "There is no trained model ({file} is missing): "
+    "restore models/ from the repository or make it again with python train.py."
+)
+_UNREADABLE = marked(
+    "The trained model can't be read: restore models/ from the repository or make it again with python train.py."
+)
+_CHANGED = marked(
+    "{file} was changed after training: restore models/ from the repository or make it again with python train.py."
+)
+_LOST = marked(
+    "{file} is missing or was changed after training: "
+    "restore models/ from the repository or make it again with python train.py."
+)
+_FORMAT = marked(
+    "{file} is not of format {format}, which this program reads: "
+    "restore models/ from the repository or make it again with python train.py."
+)
+_VERSION = marked(
+    "{file} was written by another version of this program: "
+    "restore models/ from the repository or make it again with python train.py."
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +51,9 @@ class Bundle:
     """What serving knows of a trained system.
 
     `onnx` is the network's file content, hash checked; `uncertain_below` the confidence under which an answer is
-    called uncertain; `metrics` the figures on unseen speakers.
+    called uncertain; `speech_above` the probability of a voice that an answer needs; `metrics` the figures on unseen
+    speakers; `unheard` the `mark` of each speaker that it was neither trained nor chosen on (none where that was not
+    written down).
     """
 
     system: str
@@ -37,8 +61,15 @@ class Bundle:
     labels: tuple[str, ...]
     settings: FeatureSettings
     uncertain_below: float
+    speech_above: float
     metrics: dict[str, object]
     onnx: bytes
+    unheard: frozenset[str] = frozenset()
+
+
+def mark(speaker: str | None) -> str:
+    """What a bundle knows a speaker by: own recordings may carry people's names, which are nobody else's business."""
+    return hashlib.sha256(str(speaker).encode()).hexdigest()[:16]
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -52,27 +83,29 @@ def load_bundle(folder: Path) -> Bundle:
         onnx = (folder / ONNX).read_bytes()
     except FileNotFoundError as error:
         name = Path(str(error.filename)).name
-        raise BundleError(f"There is no trained model ({name} is missing): {_ADVICE}.") from error
+        raise BundleError(_MISSING, file=name) from error
     except (OSError, ValueError) as error:
-        raise BundleError(f"The trained model can't be read: {_ADVICE}.") from error
+        raise BundleError(_UNREADABLE) from error
     if not isinstance(manifest, dict) or manifest.get("digest") != _digest(manifest):
-        raise BundleError(f"{MANIFEST} was changed after training: {_ADVICE}.")
+        raise BundleError(_CHANGED, file=MANIFEST)
     if manifest.get("format") != FORMAT:
-        raise BundleError(f"{MANIFEST} is not of format {FORMAT}, which this program reads: {_ADVICE}.")
+        raise BundleError(_FORMAT, file=MANIFEST, format=FORMAT)
     try:
         if hashlib.sha256(onnx).hexdigest() != manifest["files"].get(ONNX):
-            raise BundleError(f"{ONNX} was changed after training: {_ADVICE}.")
+            raise BundleError(_CHANGED, file=ONNX)
         return Bundle(
             system=manifest["system"],
             version=manifest["digest"][:12],
             labels=tuple(manifest["labels"]),
             settings=FeatureSettings(**manifest["features"]),
             uncertain_below=manifest["uncertain_below"],
+            speech_above=manifest.get("speech_above", 0.0),
             metrics=manifest["metrics"],
             onnx=onnx,
+            unheard=frozenset(manifest.get("unheard", ())),
         )
-    except (KeyError, TypeError) as error:  # sealed by other code
-        raise BundleError(f"{MANIFEST} was written by another version of this program: {_ADVICE}.") from error
+    except (KeyError, TypeError, ValueError) as error:  # sealed by other code
+        raise BundleError(_VERSION, file=MANIFEST) from error
 
 
 def verify_files(folder: Path) -> None:
@@ -86,7 +119,7 @@ def verify_files(folder: Path) -> None:
     for name, digest in files.items():
         path = folder / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            raise BundleError(f"{name} is missing or was changed after training: {_ADVICE}.")
+            raise BundleError(_LOST, file=name)
 
 
 def seal(folder: Path, manifest: dict[str, object]) -> None:
@@ -99,7 +132,13 @@ def seal(folder: Path, manifest: dict[str, object]) -> None:
 
 
 def replace_folder(new: Path, target: Path) -> None:
-    """Puts the finished folder `new` in the place of `target`; where that fails, `target` is as it was."""
+    """Puts the finished folder `new` in the place of `target`; where that fails, `target` is as it was.
+
+    On Linux that is one step: killed at any moment, `target` is one whole folder or the other.
+    """
+    if _exchange(new, target):
+        shutil.rmtree(new, ignore_errors=True)
+        return
     old = target.with_name(f".{target.name}.{os.getpid()}.old")
     existed = target.exists()
     if existed:
@@ -111,6 +150,16 @@ def replace_folder(new: Path, target: Path) -> None:
             old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swaps two folders in one step; False where the system or its disk can't."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):  # not Linux
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(renameat2(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)
 
 
 def _digest(manifest: dict[str, object]) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.corpora import CORPORA
+from utils.corpora import CORPORA, CORRECTIONS
 from utils.dataset_loader import Recording, Split
 from utils.errors import AudioError, DataError
 from utils.evaluation import Report, bootstrap_interval, evaluate
-from utils.networks import System
 from utils.predictor import Predictor
+from utils.systems import System
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,8 @@ def model_card(system: System, measured: Measured, split: Split) -> str:
         f"| {_title(name)} | {sum(r.placed.corpus == name for r in split.train)} | {CORPORA[name].licence} |"
         for name in (*system.corpora, *system.extra_corpora)
     ]
+    if corrected := sum(r.placed.corpus == CORRECTIONS for r in split.train):
+        data.append(f"| clips that visitors corrected | {corrected} | their consent, which is for training only |")
     return _CARD.format(
         name=system.name,
         about=system.about,
@@ -139,12 +141,46 @@ def model_card(system: System, measured: Measured, split: Split) -> str:
         refused=measured.refused,
         asked=measured.refused + measured.report.clips,
         data="\n".join(data),
+        licence=_licence(system),
+        languages=_listed(sorted({_LANGUAGES.get(name, "English") for name in system.corpora})),
+        files=_ESTIMATOR_FILES if system.estimator else _NETWORK_FILES,
     )
 
 
 def _title(corpus: str) -> str:
     return CORPORA[corpus].title if corpus in CORPORA else corpus
 
+
+def _licence(system: System) -> str:
+    """What the corpora's licences mean for the weights."""
+    bound = {
+        _title(name).removesuffix(" speech").removesuffix(" song")
+        for name in (*system.corpora, *system.extra_corpora)
+        if "NC" in CORPORA[name].licence
+    }
+    if not bound:
+        return "These weights may be used as the corpora's licences allow, with attribution to them. The code is MIT."
+    verb = "is" if len(bound) == 1 else "are"
+    return (
+        f"Because {_listed(sorted(bound, reverse=True))} {verb} licensed for non-commercial use, so are these weights: "
+        "CC BY-NC-SA 4.0, with attribution\nto the corpora above. The code is MIT."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+_LANGUAGES = {"nemo": "Polish", "banglaser": "Bengali"}  # the others are English
+
+_NETWORK_FILES = """`emotion_model.onnx` is what serving loads (scaler folded in); `best_emotion_model.keras` and \
+`feature_scaler.pkl` are
+the same network for research (the scaler is a pickle: load it only if you trust where it comes from); `bundle.json`
+holds labels, feature settings, figures and the SHA-256 of every file."""
+
+_ESTIMATOR_FILES = """`emotion_model.onnx` is what serving loads: scaler, estimator and calibration in one graph. \
+`bundle.json`
+holds labels, feature settings, figures and the SHA-256 of every file."""
 
 _CARD = """# Model card: {name}
 
@@ -172,20 +208,17 @@ called uncertain: {answered} of the clips got a definite answer, and {right} of 
 |---|---|---|
 {data}
 
-Because RAVDESS and nEMO are licensed for non-commercial use, so are these weights: CC BY-NC-SA 4.0, with attribution
-to the corpora above. The code is MIT.
+{licence}
 
 ## What it can't do
 
 - It hears how an emotion is **acted**. People who feel something speak less clearly than actors do.
-- It heard English, Polish and Bengali, mostly from people between 20 and 50, and nobody speaking over noise of
+- It heard {languages}, mostly from people between 20 and 50, and nobody speaking over noise of
   their own kitchen. Expect less in other languages, from children, and from far away.
 - It judges at most 3 seconds, one speaker, no words. Irony is lost on it.
 - It must not be used to decide anything about a person: not hiring, not grading, not policing, not health.
 
 ## Files
 
-`emotion_model.onnx` is what serving loads (scaler folded in); `best_emotion_model.keras` and `feature_scaler.pkl` are
-the same network for research (the scaler is a pickle: load it only if you trust where it comes from); `bundle.json`
-holds labels, feature settings, figures and the SHA-256 of every file.
+{files}
 """

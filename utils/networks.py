@@ -1,51 +1,18 @@
-"""The neural networks by name, of plain Keras 3 layers only: (174, 120) normalized features -> one logit a label."""
+"""The networks that ship, of plain Keras 3 layers only: a clip's normalized inputs -> one logit a label."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from utils.audio_preprocessing import FRAME_HOP
-from utils.decoding import SAMPLE_RATE
-from utils.emotions import DEFAULT_LABELS
+from utils.voice_profile import FLAGS
 
 if TYPE_CHECKING:
     import keras
 
-Shape = tuple[int, int]
-RHYTHM_BANDS = (0.3, 1.5, 3.0, 5.0, 8.0, 14.0, 28.0)  # Hz; syllables come at 3 to 8
-
-
-@dataclass(frozen=True)
-class Member:
-    """One network of a system and how it is trained, in batches of 64 clips.
-
-    `masks`: whether parts of the features are blanked in training, which would spoil statistics over whole clips.
-    """
-
-    network: Callable[[Shape, int], "keras.Model"]
-    masks: bool = True
-    learning_rate: float = 1e-3
-
-
-@dataclass(frozen=True)
-class System:
-    """One way to hear emotions: which labels, from which corpora, by which networks.
-
-    The members' logits are averaged. `extra_corpora` only train, they are never validated or tested on. A member's
-    learning rate halves after 5 epochs without progress on the validation speakers, and after `patience` it ends.
-    """
-
-    name: str
-    about: str
-    labels: tuple[str, ...]
-    corpora: tuple[str, ...]
-    members: tuple[Member, ...]
-    extra_corpora: tuple[str, ...] = ()
-    label_smoothing: float = 0.05
-    patience: int = 15
+Shape = tuple[int, ...]
+INPUTS = ("features", "summary", "voice")
+STEP_FRAMES = 4  # 69 ms a step: recurrent networks hear speech better in fewer, longer steps
+KNOWN_SHARE = 0.5  # of the networks that know the voice in the mean of both kinds
+EMBEDDING = "embedding"
 
 
 def cnn_lstm_attention(shape: Shape, labels: int) -> "keras.Model":
@@ -66,112 +33,181 @@ def cnn_lstm_attention(shape: Shape, labels: int) -> "keras.Model":
         hidden = layers.Dropout(0.2)(hidden)
     attended = layers.MultiHeadAttention(num_heads=4, key_dim=32, dropout=0.1)(hidden, hidden)
     hidden = layers.LayerNormalization()(layers.Add()([hidden, attended]))
-    return Model(inputs, _classify(layers.GlobalAveragePooling1D()(hidden), labels, (256, 128), dropout=0.4))
+    return Model(inputs, classify(layers.GlobalAveragePooling1D()(hidden), labels, (256, 128), dropout=0.4))
+
+
+def steps_lstm_attention(shape: Shape, labels: int) -> "keras.Model":
+    """Mean and deviation of every four frames, a convolution (96), two residual bidirectional LSTMs (64), attention."""
+    from keras import Model, layers
+
+    inputs = layers.Input(shape)
+    mean, deviation = _steps(inputs)
+    hidden = _attend(layers.Concatenate()([mean, deviation]))
+    return Model(inputs, classify(hidden, labels, (64,), dropout=0.3))
+
+
+def known_steps_lstm_attention(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
+    """`steps_lstm_attention` that also hears how far each step is from what is usual for the voice."""
+    from keras import Model, layers, ops
+
+    inputs, profile = layers.Input(shape), layers.Input(voice)
+    mean, deviation = _steps(inputs)
+    beside = mean - ops.expand_dims(profile[:, : shape[-1]], 1)
+    hidden = _attend(layers.Concatenate()([mean, deviation, beside]))
+    hidden = layers.Concatenate()([hidden, profile[:, -FLAGS:]])
+    return Model([inputs, profile], classify(hidden, labels, (64,), dropout=0.3))
 
 
 def statistics(shape: Shape, labels: int) -> "keras.Model":
-    """What each feature does over the whole clip, and a dense network (128, 64) on that.
+    """A dense network (128, 64) on a clip's summary."""
+    from keras import Model, layers
 
-    Mean, deviation, tenth, half and nine tenths of each feature, mean and deviation where attention points, how fast
-    it changes, and its rhythm: the modulation spectrum in six bands from 0.3 to 28 Hz.
-    """
-    from keras import Model, layers, ops
-
-    frames = shape[0]
     inputs = layers.Input(shape)
-    moments = _moments(inputs, ops.ones_like(inputs[:, :, :1]) / frames)
-    attention = layers.Softmax(axis=1)(layers.Dense(1)(inputs))
-    ordered = ops.sort(inputs, axis=1)
-    quantiles = [ordered[:, int(share * frames)] for share in (0.1, 0.5, 0.9)]
-    steps = inputs[:, 1:] - inputs[:, :-1]
-    change = _moments(steps, ops.ones_like(steps[:, :, :1]) / (frames - 1))[1]
-    summary = [*moments, *_moments(inputs, attention), *quantiles, change, _rhythm(inputs, frames)]
-    hidden = layers.BatchNormalization(center=False, scale=False)(layers.Concatenate()(summary))
-    hidden = layers.Dropout(0.2)(ops.clip(hidden, -5.0, 5.0))
-    return Model(inputs, _classify(hidden, labels, (128, 64), dropout=0.4))
+    return Model(inputs, classify(_standard(inputs), labels, (128, 64), dropout=0.4))
 
 
-def _moments(values: Any, weights: Any) -> tuple[Any, Any]:
-    """Weighted mean and deviation over the frames; weights (batch, frames, 1) sum to 1."""
+def known_statistics(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
+    """A dense network (128, 64) on a clip's summary and on how far it is from what is usual for the voice."""
+    from keras import Model, layers
+
+    inputs, profile = layers.Input(shape), layers.Input(voice)
+    beside = inputs - profile[:, : shape[0]]
+    hidden = layers.Concatenate()([_standard(inputs), _standard(beside), profile[:, -FLAGS:]])
+    return Model([inputs, profile], classify(hidden, labels, (128, 64), dropout=0.4))
+
+
+def _steps(inputs: Any) -> tuple[Any, Any]:
+    """Mean and deviation of each `STEP_FRAMES` frames; (batch, steps, features) each."""
+    from keras import layers
+
+    frames, features = inputs.shape[1:]
+    steps = frames // STEP_FRAMES
+    return _moments(layers.Reshape((steps, STEP_FRAMES, features))(inputs[:, : steps * STEP_FRAMES]), axis=2)
+
+
+def _moments(values: Any, axis: int) -> tuple[Any, Any]:
+    """Mean and deviation along an axis."""
     from keras import ops
 
-    mean = ops.sum(values * weights, axis=1)
-    square = ops.sum(values * values * weights, axis=1)
+    mean = ops.mean(values, axis=axis)
+    square = ops.mean(values * values, axis=axis)
     return mean, ops.sqrt(ops.maximum(square - mean * mean, 1e-4))
 
 
-def _rhythm(inputs: Any, frames: int) -> Any:
-    """Log of how strongly each feature swings at each of `RHYTHM_BANDS`; (batch, features x bands)."""
+def _attend(steps: Any) -> Any:
+    """Convolution, residual recurrent layers, and two heads of soft attention over the steps beside mean and deviation.
+
+    Residual recurrent layers with soft attention: as ResLSTM-SA for the same task (arXiv 2606.03359).
+    """
+    from keras import layers
+
+    hidden = layers.Conv1D(96, 3, padding="same", use_bias=False)(steps)
+    hidden = layers.Dropout(0.3)(layers.ReLU()(layers.BatchNormalization()(hidden)))
+    first = layers.Dropout(0.3)(layers.Bidirectional(layers.LSTM(64, return_sequences=True))(hidden))
+    second = layers.Dropout(0.3)(layers.Bidirectional(layers.LSTM(64, return_sequences=True))(first))
+    hidden = layers.Add()([first, second])
+    attention = layers.Softmax(axis=1)(layers.Dense(2)(layers.Dense(48, activation="tanh")(hidden)))
+    attended = layers.Flatten()(layers.Dot(axes=1)([attention, hidden]))
+    pooled = layers.Concatenate()([attended, *_moments(hidden, axis=1)])
+    return layers.Dropout(0.4)(layers.BatchNormalization()(pooled))
+
+
+def _standard(summary: Any) -> Any:
+    """Each number in deviations from its mean over the training clips, none beyond five."""
     from keras import layers, ops
 
-    window, rate = np.hanning(frames)[:, None], SAMPLE_RATE / FRAME_HOP
-    frequencies = np.arange(RHYTHM_BANDS[0], RHYTHM_BANDS[-1], 0.25)
-    angles = 2 * np.pi * np.arange(frames)[:, None] / rate * frequencies
-    members = np.digitize(frequencies, RHYTHM_BANDS)[:, None] == np.arange(1, len(RHYTHM_BANDS))
-
-    def project(tracks: Any, matrix: NDArray[np.floating]) -> Any:
-        layer = layers.Dense(matrix.shape[1], use_bias=False, trainable=False)
-        projected = layer(tracks)
-        layer.set_weights([matrix])  # as weights, since a constant of this size would swell the saved configuration
-        return projected
-
-    tracks = layers.Permute((2, 1))(inputs - ops.mean(inputs, axis=1, keepdims=True))
-    real, imaginary = project(tracks, window * np.cos(angles)), project(tracks, window * np.sin(angles))
-    strength = project(ops.sqrt(real * real + imaginary * imaginary + 1e-6), members / members.sum(axis=0))
-    return layers.Flatten()(ops.log(strength + 1e-2))
+    scaled = layers.BatchNormalization(center=False, scale=False)(summary)
+    return layers.Dropout(0.2)(ops.clip(scaled, -5.0, 5.0))
 
 
-def _classify(hidden: Any, labels: int, dense: tuple[int, int], *, dropout: float) -> Any:
+def classify(hidden: Any, labels: int, dense: Sequence[int], *, dropout: float) -> Any:
+    """Dense layers with batch normalization and dropout, then one logit a label; the last hidden one is `EMBEDDING`."""
     from keras import layers, regularizers
 
-    for units in dense:
+    for depth, units in enumerate(dense, 1):
         layer = layers.Dense(units, use_bias=False, kernel_regularizer=regularizers.L2(1e-4))
-        hidden = layers.Dropout(dropout)(layers.ReLU()(layers.BatchNormalization()(layer(hidden))))
+        active = layers.ReLU(name=EMBEDDING if depth == len(dense) else None)
+        hidden = layers.Dropout(dropout)(active(layers.BatchNormalization()(layer(hidden))))
     return layers.Dense(labels)(hidden)
 
 
-def combine(members: Sequence["keras.Model"], shape: Shape, temperature: float) -> "keras.Model":
-    """One network with probabilities: the members' logits averaged, divided by the temperature, softmaxed."""
-    from keras import Model, layers
-
-    inputs = layers.Input(shape, name="features")
-    logits = [member(inputs) for member in members]
-    average = layers.Average()(logits) if len(logits) > 1 else logits[0]
-    scaled = layers.Rescaling(1 / temperature)(average)
-    return Model(inputs, layers.Softmax(name="probabilities")(scaled))
-
-
-def with_scaler(
-    network: "keras.Model", shape: Shape, mean: Sequence[float], deviation: Sequence[float]
+def combine(
+    members: Sequence["keras.Model"],
+    hears: Sequence[Sequence[str]],
+    shapes: Mapping[str, Shape],
+    temperatures: tuple[float, float],
+    gate: "keras.Model | None" = None,
 ) -> "keras.Model":
-    """The network with the normalization of raw features folded in: what is exported for serving."""
+    """One network of normalized inputs with probabilities.
+
+    The logits of the members that don't hear the voice are averaged; where the voice is known, `KNOWN_SHARE` of the
+    mean of the others comes in. They are divided by the temperature for an unknown or a known voice, and softmaxed.
+
+    Args:
+        members: trained networks.
+        hears: for each of them, which of `INPUTS` it takes, in its order.
+        shapes: of one clip, for each of `INPUTS`.
+        temperatures: while the voice is unknown, and while it is known.
+        gate: summary -> probability that there is a voice at all.
+
+    Returns:
+        A network of the inputs that are needed, in the order of `INPUTS`, with the outputs probabilities (batch,
+        labels), embedding (batch, units), and with a gate, speech (batch, 1).
+    """
+    from keras import Model, layers, ops
+
+    needed = {name for names in hears for name in names} | ({"summary"} if gate else set())
+    inputs = {name: layers.Input(shapes[name], name=name) for name in INPUTS if name in needed}
+    general: list[Any] = []
+    known: list[Any] = []
+    embeddings: list[Any] = []
+    for member, names in zip(members, hears, strict=True):
+        embedded = [layer.output for layer in member.layers if layer.name == EMBEDDING] or member.outputs
+        inner = Model(member.inputs, [member.outputs[0], embedded[0]])
+        logits, embedding = inner([inputs[name] for name in names])
+        (known if "voice" in names else general).append(logits)
+        if "voice" not in names:
+            embeddings.append(embedding)
+    logits, temperature = _mean(general), temperatures[0]
+    if known:
+        whether = ops.sum(inputs["voice"][:, -FLAGS:-1], axis=1, keepdims=True)
+        logits = logits + KNOWN_SHARE * whether * (_mean(known) - logits)
+        temperature = temperatures[0] + whether * (temperatures[1] - temperatures[0])
+    outputs = {
+        "probabilities": layers.Softmax(name="probabilities")(logits / temperature),
+        EMBEDDING: layers.Identity(name=EMBEDDING)(_joined(embeddings)),
+    }
+    if gate:
+        outputs["speech"] = layers.Identity(name="speech")(gate(inputs["summary"]))
+    return Model(inputs, outputs)
+
+
+def _mean(logits: Sequence[Any]) -> Any:
+    from keras import layers
+
+    return layers.Average()(list(logits)) if len(logits) > 1 else logits[0]
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    from keras import layers
+
+    return layers.Concatenate()(list(parts)) if len(parts) > 1 else parts[0]
+
+
+def with_scalers(
+    network: "keras.Model", scales: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+) -> "keras.Model":
+    """The network with the normalization of raw inputs folded in: what is exported for serving.
+
+    `scales` holds mean and deviation for each of its inputs.
+    """
     from keras import Model, layers
 
-    inputs = layers.Input(shape, name="raw_features")
-    scale = [1 / d for d in deviation]
-    offset = [-m / d for m, d in zip(mean, deviation, strict=True)]
-    return Model(inputs, network(layers.Rescaling(scale, offset)(inputs)))
-
-
-_FOUR = ("ravdess", "crema_d", "nemo", "banglaser")
-
-SYSTEMS = {
-    system.name: system
-    for system in (
-        System(
-            name="cnn-lstm-attention",
-            about="CNN, bidirectional LSTM and self-attention, beside a network on clip statistics; six emotions",
-            labels=DEFAULT_LABELS,
-            corpora=_FOUR,
-            members=(Member(statistics, masks=False), Member(cnn_lstm_attention)),
-        ),
-        System(
-            name="statistics",
-            about="Dense networks on statistics over the whole clip; quick to train; six emotions",
-            labels=DEFAULT_LABELS,
-            corpora=_FOUR,
-            members=(Member(statistics, masks=False),) * 3,
-        ),
-    )
-}
-DEFAULT_SYSTEM = "cnn-lstm-attention"
+    inputs, scaled = {}, {}
+    for name, tensor in network.input.items():
+        mean, deviation = scales[name]
+        offset = [-m / d for m, d in zip(mean, deviation, strict=True)]
+        raw = layers.Input(tensor.shape[1:], name=f"raw_{name}")
+        inputs[raw.name] = raw
+        scaled[name] = layers.Rescaling([1 / d for d in deviation], offset)(raw)
+    return Model(inputs, network(scaled))

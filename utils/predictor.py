@@ -1,7 +1,11 @@
 """One engine for every door: audio in, `Prediction` out."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,12 +14,38 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from utils.audio_preprocessing import CLIP_SECONDS, MIN_VOICED_SECONDS, find_voice, fit_clip
-from utils.decoding import SAMPLE_RATE, Samples, load_audio
-from utils.errors import BundleError, NoSpeechError, TooShortError
+from utils.decoding import MAX_TIMELINE_SECONDS, SAMPLE_RATE, Samples, claimed_seconds, load_audio, stream_audio
+from utils.errors import (
+    AudioError,
+    AudioTooLargeError,
+    BundleError,
+    NoSpeechError,
+    TooShortError,
+    VoiceProfileError,
+)
 from utils.features import extract_features
 from utils.model_bundle import Bundle, load_bundle
+from utils.summary import summarize, summary_size
+from utils.timeline import (
+    BLOCK_SECONDS,
+    LONGEST_HOP,
+    SHORTEST_HOP,
+    Segment,
+    Stretch,
+    Window,
+    answered,
+    listen,
+    smooth,
+    stretches,
+    without,
+)
+from utils.voice_profile import FLAGS, Kind, VoiceProfile
 
 Status = Literal["ok", "uncertain", "no_speech", "too_short"]
+Progress = Callable[[float, float | None], None]
+"""Called with the seconds of a recording that are done, and those it has in all where that is known."""
+
+_TOGETHER = 32  # clips for the network at once: more are no faster
 
 
 @dataclass(frozen=True)
@@ -27,7 +57,9 @@ class Prediction:
     `emotion` is the most probable label ("ok" and "uncertain") or None; `confidence` its calibrated
     probability (0.0 without speech); `probabilities` maps every label, in model order, to its probability
     (empty without speech). `voiced_seconds` is how much voice was found in the whole recording; `heard` the start
-    and end, in seconds, of the at most 3 s that were judged.
+    and end, in seconds, of the at most 3 s that were judged. `model` names the bundle that answered, as
+    `Predictor.model` does; `voice` is the name of the profile that it was answered with (whoever knows that name says
+    it), and `personal` whether what this person corrected before had a part in it.
     """
 
     status: Status
@@ -36,6 +68,9 @@ class Prediction:
     probabilities: dict[str, float]
     voiced_seconds: float
     heard: tuple[float, float]
+    model: str | None = None
+    voice: str | None = None
+    personal: bool = False
 
     def require_speech(self) -> "Prediction":
         """This prediction, if there was speech to judge.
@@ -51,14 +86,30 @@ class Prediction:
         return self
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What the network says to clips; float32 arrays.
+
+    `probabilities` (clips, labels) are calibrated, rows summing to 1; `speech` (clips,) is the probability that there
+    is a voice at all, 1 where the network doesn't judge that; `embedding` (clips, units) is its last hidden layer.
+    """
+
+    probabilities: NDArray[np.float32]
+    speech: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+
+
 class Predictor:
     """A loaded bundle. Safe to use from several threads at once.
 
     Attributes:
         name: the system's name.
         version: changes with every training.
+        model: both, as clips are signed with.
         labels: the emotions it knows, in model order.
         uncertain_below: the confidence under which it calls an answer uncertain.
+        settings: of the features that it hears.
+        knows_voices: whether it hears better with a voice profile; if not, it takes none.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -71,16 +122,23 @@ class Predictor:
             )
         except Exception as error:  # ONNX Runtime's own errors have no common base
             raise BundleError("The trained model can't be run by this ONNX Runtime: update onnxruntime.") from error
-        expected = (bundle.settings.frames, bundle.settings.count)
-        if tuple(self._session.get_inputs()[0].shape[1:]) != expected or bundle.settings.sample_rate != SAMPLE_RATE:
+        inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in self._session.get_inputs()}
+        self._inputs = [name for name in ("raw_features", "raw_summary", "raw_voice") if name in inputs]
+        self._outputs = [tensor.name for tensor in self._session.get_outputs()]
+        if inputs.get("raw_features", bundle.settings.shape) != bundle.settings.shape or (
+            not self._inputs or bundle.settings.sample_rate != SAMPLE_RATE
+        ):
             raise BundleError(
                 "The trained model and its settings don't fit together: make it again with python train.py."
             )
-        self._settings = bundle.settings
+        self.settings = bundle.settings
         self.name = bundle.system
         self.version = bundle.version
+        self.model = f"{bundle.system} {bundle.version}"
         self.labels = bundle.labels
         self.uncertain_below = bundle.uncertain_below
+        self.knows_voices = "raw_voice" in self._inputs
+        self._speech_above = bundle.speech_above
 
     @classmethod
     def load(cls, folder: str | Path) -> "Predictor":
@@ -95,26 +153,31 @@ class Predictor:
         """Does once what the first answer would have to wait for."""
         clip = np.zeros(CLIP_SECONDS * SAMPLE_RATE, dtype=np.float32)
         find_voice(clip)
-        self.probabilities(extract_features(clip, self._settings)[None])
+        self.hear(extract_features(clip, self.settings)[None])
 
-    def predict(self, audio: str | Path | bytes | Samples) -> Prediction:
+    def predict(self, audio: str | Path | bytes | Samples, voice: VoiceProfile | None = None) -> Prediction:
         """Hears one recording.
 
         Args:
             audio: a file's name or content, or samples as `load_audio` gives them (float32, mono, 16 kHz, 1-D).
+            voice: what is usual for the voice that speaks, where that is known.
 
         Raises:
             AudioError: it can't be read as sound. Silence is no error but a status.
+            VoiceProfileError: the profile is of another kind of model.
         """
         samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
-        voice = find_voice(samples)
-        clip, start = fit_clip(samples, voice)
+        found = find_voice(samples)
+        clip, start = fit_clip(samples, found)
         begin = max(start, 0) / SAMPLE_RATE
         heard = (begin, min(begin + CLIP_SECONDS, len(samples) / SAMPLE_RATE))
-        if voice.seconds < MIN_VOICED_SECONDS:
-            status: Status = "too_short" if voice.seconds >= MIN_VOICED_SECONDS / 3 else "no_speech"
-            return Prediction(status, None, 0.0, {}, voice.seconds, heard)
-        probabilities = self.probabilities(extract_features(clip, self._settings)[None])[0]
+        if found.seconds < MIN_VOICED_SECONDS:
+            status: Status = "too_short" if found.seconds >= MIN_VOICED_SECONDS / 3 else "no_speech"
+            return Prediction(status, None, 0.0, {}, found.seconds, heard, self.model)
+        answer = self.hear(extract_features(clip, self.settings)[None], voice)
+        if answer.speech[0] < self._speech_above:
+            return Prediction("no_speech", None, 0.0, {}, 0.0, heard, self.model)
+        probabilities = answer.probabilities[0]
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         return Prediction(
@@ -122,19 +185,170 @@ class Predictor:
             emotion=self.labels[best],
             confidence=confidence,
             probabilities={label: float(p) for label, p in zip(self.labels, probabilities, strict=True)},
-            voiced_seconds=voice.seconds,
+            voiced_seconds=found.seconds,
             heard=heard,
+            model=self.model,
         )
 
-    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Calibrated probabilities of many clips at once.
+    def summary(self, audio: str | Path | bytes | Samples) -> NDArray[np.float32]:
+        """What one recording tells about the voice in it, for `VoiceProfile.of`; float32 (1,680,).
+
+        Raises:
+            AudioError: it can't be read as sound, or holds no or too little speech.
+        """
+        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        self.predict(samples).require_speech()
+        return summarize(self.features(samples)[None])[0]
+
+    def features(self, samples: Samples) -> NDArray[np.float32]:
+        """Of the 3 s that `predict` judges, for `hear`; float32 of the settings' shape, (174, 120) by default."""
+        clip, _ = fit_clip(samples, find_voice(samples))
+        return extract_features(clip, self.settings)
+
+    def learn_voice(self, recordings: Iterable[str | Path | bytes | Samples], kind: Kind) -> VoiceProfile:
+        """The profile of the one voice that speaks in all of `recordings`; those without speech don't count.
+
+        Raises:
+            VoiceProfileError: there is no speech in any of them.
+        """
+        summaries = []
+        for recording in recordings:
+            with suppress(AudioError):
+                summaries.append(self.summary(recording))
+        return VoiceProfile.of(summaries, kind)
+
+    def read_profile(self, text: str | bytes) -> VoiceProfile:
+        """A profile from its JSON.
+
+        Raises:
+            VoiceProfileError: it was changed, or is of another kind of model.
+        """
+        return VoiceProfile.from_json(text, summary_size(self.settings.count))
+
+    def timeline(
+        self,
+        audio: str | Path | bytes | Samples,
+        hop: float = 1.0,
+        *,
+        progress: Progress | None = None,
+        voice: VoiceProfile | None = None,
+    ) -> Generator[Segment, None, None]:
+        """Hears a long recording piece by piece, streamed: however long it is, it takes the same memory.
+
+        Each segment is `hop` seconds long (the last may be shorter) and answered by the 3 s around its middle, as
+        `predict` would on those 3 s cut out, smoothed over its neighbours (`utils.timeline.smooth`).
 
         Args:
-            features: float32 (clips, 174, 120) from `extract_features`.
+            audio: as for `predict`, up to `MAX_TIMELINE_SECONDS`.
+            hop: seconds from one segment to the next, 0.1 to 60.
+            progress: called now and then from the thread that asks for segments; what it raises ends the work, as
+                closing the iterator does.
+            voice: what is usual for the one voice that speaks, where that is known.
 
-        Returns:
-            float32 (clips, labels), rows summing to 1.
+        Yields:
+            Segments in order, without gaps, from 0 to the end of the recording.
+
+        Raises:
+            ValueError: there is no such hop.
+            AudioError: it can't be read as sound; before the first segment, unless it breaks down later or turns out
+                to be too long. Silence is no error but a status.
         """
-        name = self._session.get_inputs()[0].name
-        outputs: Sequence[NDArray[np.float32]] = self._session.run(None, {name: features})
-        return outputs[0]
+        heard = self.windows(audio, hop, progress=progress, voice=voice)
+        return smooth(heard, hop, self.labels, self.uncertain_below)
+
+    def windows(
+        self,
+        audio: str | Path | bytes | Samples,
+        hop: float = 1.0,
+        *,
+        progress: Progress | None = None,
+        voice: VoiceProfile | None = None,
+    ) -> Generator[Window, None, None]:
+        """As `timeline`, before smoothing: the very numbers that `predict` gives for each 3 s."""
+        if not SHORTEST_HOP <= hop <= LONGEST_HOP:
+            raise ValueError(f"a hop of {hop} s is not between {SHORTEST_HOP} and {LONGEST_HOP}")
+        return self._windows(audio, hop, progress, voice)
+
+    def _windows(
+        self, audio: str | Path | bytes | Samples, hop: float, progress: Progress | None, voice: VoiceProfile | None
+    ) -> Generator[Window, None, None]:
+        if isinstance(audio, np.ndarray):
+            whole: float | None = len(audio) / SAMPLE_RATE
+            blocks = _cut(audio)
+        else:
+            whole = claimed_seconds(audio) if progress else None
+            blocks = stream_audio(audio, BLOCK_SECONDS)
+        hear = partial(self._hear, voice=voice)
+        with closing(blocks), closing(_side_by_side(hear, stretches(blocks, hop))) as found:
+            for several in found:
+                yield from several
+                if progress:
+                    progress(several[-1].end, whole)
+
+    def _hear(self, stretch: Stretch, voice: VoiceProfile | None) -> list[Window]:
+        voiced, features = listen(stretch, self.settings)
+        answers = [self.hear(features[i : i + _TOGETHER], voice) for i in range(0, len(features), _TOGETHER)]
+        if not answers:
+            return answered(stretch, voiced, features)
+        speech = np.concatenate([answer.speech for answer in answers]) >= self._speech_above
+        probabilities = np.concatenate([answer.probabilities for answer in answers])
+        return answered(stretch, without(voiced, ~speech), probabilities[speech])
+
+    def hear(self, features: NDArray[np.float32], voice: VoiceProfile | None = None) -> Heard:
+        """What the network says to many clips of one voice at once.
+
+        Args:
+            features: float32 (clips, *shape of the settings), (clips, 174, 120) by default, from `extract_features`.
+            voice: what is usual for the voice, where that is known; without `knows_voices` it changes nothing.
+
+        Raises:
+            VoiceProfileError: the profile is of another kind of model.
+        """
+        feed: dict[str, NDArray[np.float32]] = {}
+        if "raw_features" in self._inputs:
+            feed["raw_features"] = features
+        if "raw_summary" in self._inputs:
+            feed["raw_summary"] = summarize(features)
+        if self.knows_voices:
+            size = summary_size(self.settings.count)
+            if voice and voice.mean.shape != (size,):
+                raise VoiceProfileError("This voice profile belongs to another model: teach the voice again.")
+            vector = voice.vector() if voice else np.zeros(size + FLAGS, dtype=np.float32)
+            feed["raw_voice"] = np.broadcast_to(vector, (len(features), len(vector)))
+        tensors: list[NDArray[np.float32]] = self._session.run(self._outputs, feed)
+        outputs: dict[str, NDArray[np.float32]] = dict(zip(self._outputs, tensors, strict=True))
+        probabilities = outputs["probabilities"] if len(outputs) > 1 else tensors[0]
+        speech = outputs["speech"][:, 0] if "speech" in outputs else np.ones(len(features), dtype=np.float32)
+        return Heard(probabilities, speech, outputs.setdefault("embedding", probabilities))
+
+
+def _cut(samples: Samples) -> Generator[Samples, None, None]:
+    """Samples as a stream of blocks.
+
+    Raises:
+        AudioTooLargeError: there are more than `MAX_TIMELINE_SECONDS` of them.
+    """
+    if len(samples) > MAX_TIMELINE_SECONDS * SAMPLE_RATE:
+        raise AudioTooLargeError(
+            "This is longer than {minutes} minutes: cut it into shorter pieces.", minutes=MAX_TIMELINE_SECONDS // 60
+        )
+    size = round(BLOCK_SECONDS * SAMPLE_RATE)
+    for first in range(0, len(samples), size):
+        yield samples[first : first + size]
+
+
+def _side_by_side(
+    hear: Callable[[Stretch], list[Window]], stretches: Iterable[Stretch]
+) -> Generator[list[Window], None, None]:
+    """What `hear` says of each stretch, in order, two at a time: NumPy and ONNX Runtime let other threads work."""
+    pool = ThreadPoolExecutor(2, thread_name_prefix="timeline")
+    waiting: deque[Future[list[Window]]] = deque()
+    try:
+        for stretch in stretches:
+            waiting.append(pool.submit(hear, stretch))
+            if len(waiting) > 2:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

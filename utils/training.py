@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from utils.augmentation import mask_and_warp
+from utils.batches import Batches, Voices, fit_scaler, input_scales, input_shapes, normalize, summaries
 from utils.dataset_loader import Clips
 from utils.evaluation import fit_temperature, unweighted_average_recall
 from utils.model_bundle import KERAS, ONNX, SCALER
-from utils.networks import Member, System, combine, with_scaler
+from utils.networks import INPUTS, combine, with_scalers
+from utils.sounds import make_sounds
+from utils.systems import Member, System
 
-BATCH = 64
 BEST = "best.weights.h5"
 HISTORY = "history.json"
 Epoch = dict[str, float]
@@ -32,48 +33,42 @@ Epoch = dict[str, float]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained system: normalized features -> calibrated probabilities, and how it came about."""
+    """A trained system: normalized inputs -> calibrated probabilities, and how it came about."""
 
     network: keras.Model
     scaler: StandardScaler
     temperature: float
     histories: list[list[Epoch]]
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network learnt."""
+        return int(self.network.count_params())
 
-class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """Every clip twice an epoch: as it is, and as one of its variants; with `masks`, both masked and warped anew."""
+    def probabilities(self, features: NDArray[Any], voices: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Of raw features (clips, ...); float32 (clips, labels), rows summing to 1.
 
-    def __init__(self, clips: Clips, scaler: StandardScaler, labels: int, masks: bool, seed: int) -> None:
-        super().__init__()
-        self._clips, self._scaler, self._masks, self._seed = clips, scaler, masks, seed
-        self._targets = np.eye(labels, dtype=np.float32)[clips.truth]
-        self._epoch = 0
-        self._shuffle()
+        `voices` are vectors of profiles (clips, 1,683), where the voices are known.
+        """
+        return predict(self.network, features, self.scaler, voices)["probabilities"]
 
-    def __len__(self) -> int:
-        return len(self._order) // BATCH or 1
 
-    def __getitem__(self, batch: int) -> tuple[NDArray[np.float32], ...]:
-        chosen = self._order[batch * BATCH : (batch + 1) * BATCH]
-        clips, variants = chosen[:, 0], chosen[:, 1]
-        raw = np.stack([self._clips.variants[v][c] for c, v in zip(clips, variants, strict=True)])
-        features = normalize(raw, self._scaler)
-        if self._masks:
-            rng = np.random.default_rng((self._seed, self._epoch, batch))
-            features = np.stack([mask_and_warp(clip, rng) for clip in features])
-        return features, self._targets[clips], self._clips.weights[clips]
+@dataclass(frozen=True)
+class _Run:
+    """What one member's training is made of: its plan, the clips, and where its checkpoints lie."""
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        rng = np.random.default_rng((self._seed, self._epoch))
-        clips = np.arange(len(self._clips.truth))
-        variants = (
-            rng.integers(1, len(self._clips.variants), len(clips)) if len(self._clips.variants) > 1 else 0 * clips
-        )
-        self._order = rng.permutation(np.concatenate([np.stack([clips, 0 * clips], 1), np.stack([clips, variants], 1)]))
+    system: System
+    plan: Member
+    train: Clips
+    validation: Clips
+    train_summaries: list[NDArray[np.float32]]
+    validation_inputs: dict[str, NDArray[np.float32]]
+    scaler: StandardScaler
+    epochs: int
+    seed: int
+    place: Path
+    watch: Callable[[Epoch], None] | None
+    weights: Path | None
 
 
 class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
@@ -82,18 +77,17 @@ class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
     Both files are replaced in one step: whenever a run is killed or interrupted, they are whole.
     """
 
-    def __init__(
-        self, clips: Clips, scaler: StandardScaler, place: Path, watch: Callable[[Epoch], None] | None
-    ) -> None:
+    def __init__(self, run: _Run) -> None:
         super().__init__()
-        self._features = normalize(clips.variants[0], scaler)
-        self._truth, self._place, self._watch = clips.truth, place, watch
+        self._inputs = [run.validation_inputs[name] for name in run.plan.hears]
+        self._last_is_best = run.plan.epochs is not None
+        self._truth, self._place, self._watch = run.validation.truth, run.place, run.watch
 
     def on_epoch_end(self, epoch: int, logs: Epoch) -> None:
-        heard = self.model.predict(self._features, batch_size=256, verbose=0).argmax(axis=1)
+        heard = self.model.predict(_one_or_all(self._inputs), batch_size=256, verbose=0).argmax(axis=1)
         logs["val_uar"] = unweighted_average_recall(self._truth, heard)
         before = _read_history(self._place / HISTORY)[:epoch]
-        if logs["val_uar"] > max((past["val_uar"] for past in before), default=-1.0):
+        if self._last_is_best or logs["val_uar"] > max((past["val_uar"] for past in before), default=-1.0):
             self.model.save_weights(self._place / f"new.{BEST}")
             (self._place / f"new.{BEST}").replace(self._place / BEST)
         epochs = [*before, {key: float(value) for key, value in logs.items()}]
@@ -112,18 +106,34 @@ def _libraries_quarrels_ignored() -> Iterator[None]:
         yield
 
 
-def normalize(features: NDArray[Any], scaler: StandardScaler) -> NDArray[np.float32]:
-    """Features (..., 174, 120) with the training clips' mean and deviation removed; float32."""
-    mean, scale = scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32)
-    return (features.astype(np.float32) - mean) / scale
-
-
-def fit_scaler(features: NDArray[np.float16]) -> StandardScaler:
-    """Mean and deviation of each of the 120 features over all frames of all clips."""
-    scaler = StandardScaler()
+def predict(
+    network: keras.Model, features: NDArray[Any], scaler: StandardScaler, voices: NDArray[np.float32] | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """What a combined network says to raw features (clips, ...), in blocks to save memory."""
+    mean, deviation = (np.array(numbers, dtype=np.float32) for numbers in input_scales(scaler)["voice"])
+    blocks: list[dict[str, NDArray[np.float32]]] = []
     for first in range(0, len(features), 512):
-        scaler.partial_fit(features[first : first + 512].reshape(-1, features.shape[-1]).astype(np.float64))
-    return scaler
+        inputs = _unknown_voices(features[first : first + 512], scaler, tuple(network.input))
+        if voices is not None and "voice" in inputs:
+            inputs["voice"] = (voices[first : first + 512] - mean) / deviation
+        blocks.append(network.predict(inputs, batch_size=256, verbose=0))
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _unknown_voices(
+    features: NDArray[Any], scaler: StandardScaler, names: tuple[str, ...]
+) -> dict[str, NDArray[np.float32]]:
+    """Those of the normalized inputs that are asked for."""
+    inputs = {"features": normalize(features, scaler)}
+    if "summary" in names or "voice" in names:
+        inputs["summary"] = summaries(features, scaler)
+    if "voice" in names:
+        inputs["voice"] = np.zeros((len(features), *input_shapes(features.shape[1:])["voice"]), dtype=np.float32)
+    return {name: inputs[name] for name in names}
+
+
+def _one_or_all(inputs: list[NDArray[np.float32]]) -> Any:
+    return inputs if len(inputs) > 1 else inputs[0]
 
 
 @_libraries_quarrels_ignored()
@@ -136,6 +146,7 @@ def fit(
     seed: int,
     folder: Path,
     watch: Callable[[int, Epoch], None] | None = None,
+    weights: Path | None = None,
 ) -> Fitted:
     """Trains a system's members one after the other and calibrates their mean on the validation clips.
 
@@ -149,75 +160,133 @@ def fit(
         seed: of weights, order and masks.
         folder: of this run's checkpoints; a run that was interrupted goes on from there.
         watch: called with (member, epoch's figures) after each epoch.
+        weights: a file for those members that can start from a pretrained network.
 
     Raises:
+        DataError: `weights` holds another network.
         KeyboardInterrupt: before the first epoch was over.
     """
     scaler = fit_scaler(train.variants[0])
-    shape = train.variants[0].shape[1:]
+    shapes = input_shapes(train.variants[0].shape[1:])
+    names = tuple(name for name in INPUTS if any(name in plan.hears for plan in system.members))
+    train_summaries = [summaries(variant, scaler) for variant in train.variants] if names != ("features",) else []
+    known = _unknown_voices(validation.variants[0], scaler, names)
+    if "voice" in names:
+        rng = np.random.default_rng(seed)
+        voices = Voices(validation, system.labels, known["summary"])
+        known["voice"] = voices.for_clips(np.arange(len(validation.truth)), voices.draw(rng), rng)
     members: list[keras.Model] = []
     histories: list[list[Epoch]] = []
     for member, plan in enumerate(system.members):
-        keras.utils.set_random_seed(seed * 100 + member)
-        network = plan.network(shape, len(system.labels))
         place = folder / f"member-{member}"
         place.mkdir(parents=True, exist_ok=True)
         told = (lambda epoch, member=member: watch(member, epoch)) if watch else None
+        run = _Run(
+            *(system, plan, train, validation, train_summaries, known, scaler),
+            *(min(plan.epochs or epochs, epochs), seed * 100 + member, place, told, weights),
+        )
         try:
-            complete = _fit_member(
-                system, plan, network, train, validation, scaler, epochs, seed * 100 + member, place, told
-            )
+            complete = _fit_member(run)
         except KeyboardInterrupt:
             if not members:
                 raise
             break
-        trained = plan.network(shape, len(system.labels))  # without the optimizer, which would be saved with it
-        trained.load_weights(place / BEST)
+        trained = _network(run)  # without the optimizer, which would be saved with it
+        trained.load_weights(run.place / BEST)
         members.append(trained)
-        histories.append(_read_history(place / HISTORY))
+        histories.append(_read_history(run.place / HISTORY))
         if not complete:
             break
-    features = normalize(validation.variants[0], scaler)
-    logits = np.mean([member.predict(features, batch_size=256, verbose=0) for member in members], axis=0)
-    temperature = fit_temperature(logits, validation.truth, validation.weights)
-    return Fitted(combine(members, shape, temperature), scaler, temperature, histories)
+    hears = [plan.hears for plan in system.members[: len(members)]]
+    gate = _fit_gate(train_summaries, scaler, system, seed) if system.gate else None
+    temperatures = _fit_temperatures(combine(members, hears, shapes, (1.0, 1.0)), known, validation)
+    network = combine(members, hears, shapes, temperatures, gate)
+    return Fitted(network, scaler, temperatures[0], histories)
 
 
-def _fit_member(
-    system: System,
-    plan: Member,
-    network: keras.Model,
-    train: Clips,
-    validation: Clips,
-    scaler: StandardScaler,
-    epochs: int,
-    seed: int,
-    place: Path,
-    watch: Callable[[Epoch], None] | None,
-) -> bool:
-    """Trains one network and leaves its best epoch's weights in `place`; False where Ctrl-C ended it."""
-    done = place / "done"
+def _network(run: _Run) -> keras.Model:
+    shapes = input_shapes(run.train.variants[0].shape[1:])
+    return run.plan.network(*(shapes[name] for name in run.plan.hears), len(run.system.labels))
+
+
+def _fit_temperatures(
+    network: keras.Model, inputs: dict[str, NDArray[np.float32]], validation: Clips
+) -> tuple[float, float]:
+    """Temperatures for unknown and for known voices that make a network's confidence mean something."""
+    whether = [False, True] if "voice" in network.input else [False]
+    fitted = []
+    for known in whether:
+        heard = {name: inputs[name] for name in network.input}
+        if whether[-1] and not known:
+            heard["voice"] = np.zeros_like(inputs["voice"])
+        likelihoods = network.predict(heard, batch_size=256, verbose=0)["probabilities"]
+        logits = np.log(np.maximum(likelihoods, 1e-7))
+        fitted.append(fit_temperature(logits, validation.truth, np.ones(len(logits), dtype=np.float32)))
+    return fitted[0], fitted[-1]
+
+
+def _fit_gate(spoken: list[NDArray[np.float32]], scaler: StandardScaler, system: System, seed: int) -> keras.Model:
+    """Tells voices from sounds: logistic regression on summaries, standardized by those of the training clips.
+
+    Only a straight line between both generalizes to kinds of sounds that weren't made up for training.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    voices = np.concatenate(spoken)
+    sounds = summaries(make_sounds(system.features, seed=seed), scaler)
+    mean, deviation = spoken[0].mean(axis=0), spoken[0].std(axis=0) + 1e-6
+    standard = np.clip((np.concatenate([voices, sounds]) - mean) / deviation, -6, 6)
+    line = LogisticRegression(C=1e-3, class_weight={0: 0.3 * len(voices) / len(sounds), 1: 1.0}, max_iter=200)
+    line.fit(standard, np.arange(len(standard)) < len(voices))
+    inputs = keras.layers.Input(voices.shape[1:])
+    scaled = keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist())(inputs)
+    layer = keras.layers.Dense(1, activation="sigmoid")
+    gate = keras.Model(inputs, layer(keras.ops.clip(scaled, -6.0, 6.0)))
+    layer.set_weights([line.coef_.T, line.intercept_])
+    return gate
+
+
+def _fit_member(run: _Run) -> bool:
+    """Trains one network and leaves the weights to keep in the run's place; False where Ctrl-C ended it."""
+    done = run.place / "done"
     if not done.exists():
+        keras.utils.set_random_seed(run.seed)
+        network = _network(run)
+        if run.plan.pretrained and run.weights:
+            run.plan.pretrained(network, run.weights)
+        batches = Batches(run.train, run.train_summaries, run.scaler, run.system, run.plan, run.seed)
         network.compile(
-            keras.optimizers.Adam(plan.learning_rate, clipnorm=1.0),
-            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=system.label_smoothing),
+            _optimizer(run.plan, run.epochs * len(batches)),
+            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=run.system.label_smoothing),
         )
-        before = max((epoch["val_uar"] for epoch in _read_history(place / HISTORY)), default=None)
-        by_uar: dict[str, Any] = {"monitor": "val_uar", "mode": "max"}
-        callbacks = [
-            _Validation(validation, scaler, place, watch),
-            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=5, min_lr=1e-5, **by_uar),
-            keras.callbacks.EarlyStopping(patience=system.patience, baseline=before, **by_uar),
-            keras.callbacks.BackupAndRestore(place / "backup", double_checkpoint=True),  # one may be cut off
-        ]
-        batches = _Batches(train, scaler, len(system.labels), plan.masks, seed)
+        backup = keras.callbacks.BackupAndRestore(run.place / "backup", double_checkpoint=True)  # one may be cut off
+        callbacks = [_Validation(run), *([] if run.plan.epochs else _until_no_better(run)), backup]
         try:
-            network.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
+            network.fit(batches, epochs=run.epochs, callbacks=callbacks, verbose=0, shuffle=False)
             done.touch()
         except KeyboardInterrupt:
-            if not (place / BEST).exists():
+            if not (run.place / BEST).exists():
                 raise
     return done.exists()
+
+
+def _optimizer(plan: Member, steps: int) -> keras.optimizers.Optimizer:
+    if not plan.epochs:
+        return keras.optimizers.Adam(plan.learning_rate, clipnorm=1.0)
+    warm_up = steps // 10
+    rate = keras.optimizers.schedules.CosineDecay(
+        plan.learning_rate / 25, steps - warm_up, warmup_target=plan.learning_rate, warmup_steps=warm_up
+    )
+    return keras.optimizers.AdamW(rate, weight_decay=1e-2, clipnorm=1.0)
+
+
+def _until_no_better(run: _Run) -> list[keras.callbacks.Callback]:
+    before = max((epoch["val_uar"] for epoch in _read_history(run.place / HISTORY)), default=None)
+    by_uar: dict[str, Any] = {"monitor": "val_uar", "mode": "max"}
+    return [
+        keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=5, min_lr=1e-5, **by_uar),
+        keras.callbacks.EarlyStopping(patience=run.system.patience, baseline=before, **by_uar),
+    ]
 
 
 def _read_history(path: Path) -> list[Epoch]:
@@ -230,12 +299,12 @@ def _read_history(path: Path) -> list[Epoch]:
 @_libraries_quarrels_ignored()
 def export(fitted: Fitted, folder: Path) -> None:
     """Writes the Keras network, its scaler, and the ONNX network with the scaler folded in."""
-    shape = fitted.network.input_shape[1:]
     fitted.network.save(folder / KERAS)
     _compress(folder / KERAS)
     joblib.dump(fitted.scaler, folder / SCALER)
-    serving = with_scaler(fitted.network, shape, fitted.scaler.mean_.tolist(), fitted.scaler.scale_.tolist())
-    serving(np.zeros((1, *shape), dtype=np.float32))
+    scales = input_scales(fitted.scaler)
+    serving = with_scalers(fitted.network, {name: scales[name] for name in fitted.network.input})
+    serving({name: np.zeros((1, *tensor.shape[1:]), dtype=np.float32) for name, tensor in serving.input.items()})
     serving.export(folder / ONNX, format="onnx", verbose=False)
 
 
