@@ -9,15 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cli.screen import headline, printable, problem
+from utils.decoding import AUDIO_ENDINGS
 from utils.errors import AudioNotFoundError, VoiceError
+from utils.language import Language
 from utils.predictor import Prediction
 
-AUDIO_ENDINGS = (
-    ".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".oga", ".opus", ".webm", ".aif", ".aiff",
-)  # fmt: skip
-"""What counts as audio in a folder; a file that is named is always tried."""
 WORKERS = min(4, os.cpu_count() or 1)
 LOOK_AHEAD = 2 * WORKERS  # files begun or waiting beyond the one whose line is next
+
+UNEXPECTED = "Something unexpected went wrong with this file: please report it."
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +39,10 @@ class Result:
             record.update((field, getattr(self.outcome, field)) for field in fields)
         return json.dumps(record)
 
-    def as_text(self) -> str:
+    def as_text(self, words: Language) -> str:
         """One line for people."""
         outcome = self.outcome
-        answer = problem(outcome) if isinstance(outcome, VoiceError) else headline(outcome)
+        answer = problem(outcome, words) if isinstance(outcome, VoiceError) else headline(outcome, words)
         return f"{printable(self.file)}  {answer}"
 
 
@@ -52,6 +52,7 @@ def run(
     write: Callable[[str], object],
     *,
     as_json: bool,
+    words: Language,
 ) -> bool:
     """Writes one line for each file in `paths`, folders walked; True when every file was read.
 
@@ -59,14 +60,15 @@ def run(
         paths: files and folders.
         predict: called from several threads at once.
         write: called with each line, without its end.
-        as_json: JSON objects instead of lines for people.
+        as_json: JSON objects, in English, instead of lines for people.
+        words: the language of lines for people.
     """
     all_read = True
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
             for result in _in_order(pool, predict, find_audio(paths)):
                 all_read &= isinstance(result.outcome, Prediction)
-                write(result.as_json() if as_json else result.as_text())
+                write(result.as_json() if as_json else result.as_text(words))
         except BaseException:  # nobody reads on, or Ctrl-C: leave what has not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -127,4 +129,4 @@ def _judge(file: str | Result, predict: Callable[[str], Prediction]) -> Result:
         return Result(file, error)
     except Exception:  # a flaw of ours in one file must not end the others
         logger.debug("unexpected failure", exc_info=True)
-        return Result(file, VoiceError("Something unexpected went wrong with this file: please report it."))
+        return Result(file, VoiceError(UNEXPECTED))

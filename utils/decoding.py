@@ -6,60 +6,54 @@ FLAC, OGG and MP3. Everything else, and what libsndfile gives up on, is decoded 
 own, which may open nothing but its input, and is killed when it takes too much time or memory.
 
 Lengths in headers are not believed: samples are mixed to mono, resampled and counted block by block, and
-decoding stops as soon as there are more than `MAX_SECONDS` of them.
+decoding stops as soon as there are more than `MAX_SECONDS` of them, or `MAX_TIMELINE_SECONDS` where they are streamed.
 """
 
 import io
 import os
-import shutil
-import signal
 import stat
-import struct
-import subprocess
-import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import IO
 
-import imageio_ffmpeg
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
-from utils.errors import AudioNotFoundError, AudioTooLargeError, UnreadableAudioError
+from utils.errors import AudioError, AudioNotFoundError, AudioTooLargeError, UnreadableAudioError, marked
+from utils.ffmpeg import find_ffmpeg, running
 
 SAMPLE_RATE = 16_000  # Hz, of all samples everywhere
 MAX_SECONDS = 1800  # of sound in one file
 MAX_BYTES = 25 * 2**20  # that a door accepts from a stranger; files of one's own may be larger
 MAX_DECODE_SECONDS = 10  # of work on one file; 30 minutes of stereo Opus, the slowest, need about 6
+MAX_TIMELINE_SECONDS = 4 * 3600  # of sound in one file that is streamed; it may take as much more work
+MAX_TIMELINE_BYTES = 512 * 2**20  # 4 hours of 16 kHz WAV have 461 MB, of MP3 at 256 kbit/s just as many
+AUDIO_ENDINGS = (
+    ".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".oga", ".opus", ".webm", ".aif", ".aiff",
+)  # fmt: skip
+"""What counts as audio in a folder; a file that is named is always tried."""
 
 _BLOCK_FRAMES = 8192
 _MAX_CHANNELS = 8
 _RATES = range(4_000, 192_001)  # Hz; below and above, resampling itself would be the bomb
 _LIBSNDFILE = ("wav", "aiff", "flac", "ogg", "mp3")  # the containers it is let near, by ffmpeg's names
 _LONG_OGG = 2**20  # bytes; for Opus libsndfile takes twice ffmpeg's time, too much for half an hour
-_FFMPEG_MEMORY = 512 * 2**20  # bytes of address space
 
-# What ffmpeg may decode; it knows hundreds more codecs, and few of them were written with strangers in mind.
-_CODECS = (
-    "aac,aac_latm,alac,mp3,mp3float,mp2,mp2float,opus,libopus,vorbis,libvorbis,flac,amrnb,amrwb,speex,libspeex,"
-    "pcm_u8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_mulaw,pcm_alaw"
+_UNREADABLE = marked("This can't be read as sound: use a WAV, MP3, M4A, FLAC, OGG or WebM file that plays elsewhere.")
+_NO_FFMPEG = marked(
+    "Reading this format needs ffmpeg: install it (or pip install imageio-ffmpeg), or use a WAV or MP3 file."
 )
-# Sets limits that last through exec; what a system doesn't know (address space on macOS) it does without.
-_LIMITED = f'ulimit -c 0; ulimit -t {MAX_DECODE_SECONDS}; ulimit -v {_FFMPEG_MEMORY // 1024}; exec "$@"'
-
-_UNREADABLE = "This can't be read as sound: use a WAV, MP3, M4A, FLAC, OGG or WebM file that plays elsewhere."
-_NO_FFMPEG = "Reading this format needs ffmpeg: install it (or pip install imageio-ffmpeg), or use a WAV or MP3 file."
-_TOO_LONG = f"This is longer than {MAX_SECONDS // 60} minutes: cut it into shorter pieces."
-_TOO_SLOW = "Decoding this took too much time or memory: save it as a WAV file and try again."
-_NOT_NOW = "The system could not read or decode this now, perhaps because a disk is full: try again later."
+_TOO_LONG = marked("This is longer than {minutes} minutes: cut it into shorter pieces.")
+_TOO_SLOW = marked("Decoding this took too much time or memory: save it as a WAV file and try again.")
+_NOT_NOW = marked("The system could not read or decode this now, perhaps because a disk is full: try again later.")
 
 Samples = NDArray[np.float32]
 _File = io.BytesIO | io.FileIO
+_Pieces = Generator[Samples, None, None]
 
 
 def load_audio(source: str | Path | bytes) -> Samples:
@@ -82,14 +76,52 @@ def load_audio(source: str | Path | bytes) -> Samples:
         UnreadableAudioError: empty, not sound, damaged beyond use, or in need of an ffmpeg that is not there.
         AudioTooLargeError: it decodes to more than `MAX_SECONDS`.
     """
+    gathered = bytearray()  # grows in place: half the peak of joining a list of arrays
+    with closing(_pieces(source, MAX_SECONDS)) as pieces:
+        for piece in pieces:
+            gathered += piece.data
+    return np.frombuffer(gathered, dtype=np.float32)
+
+
+def stream_audio(source: str | Path | bytes, block_seconds: float = 30.0) -> _Pieces:
+    """Decode a sound file that may be too long to be held in memory.
+
+    The same samples as `load_audio` gives, under the same protections, of up to `MAX_TIMELINE_SECONDS`. What decodes
+    the file is stopped when the iterator is closed.
+
+    Args:
+        source: the name of a file, or a file's content.
+        block_seconds: length of each block but the last, which is shorter.
+
+    Yields:
+        float32 [n], n > 0, mono, 16 kHz, in [-1, 1], contiguous.
+
+    Raises:
+        AudioError: as `load_audio`; before the first block, unless the file breaks down or grows too long later.
+    """
+    size, gathered = max(1, round(block_seconds * SAMPLE_RATE)) * 4, bytearray()  # 4 bytes a sample
+    with closing(_pieces(source, MAX_TIMELINE_SECONDS)) as pieces:
+        for piece in pieces:
+            gathered += piece.data
+            while len(gathered) >= size:
+                yield np.frombuffer(gathered[:size], dtype=np.float32)
+                gathered = gathered[size:]
+    if gathered:
+        yield np.frombuffer(gathered, dtype=np.float32)
+
+
+def claimed_seconds(source: str | Path | bytes) -> float | None:
+    """How long a file says it is; None where it doesn't, or says what can't be. For progress bars, not for limits."""
     try:
         with _opened(source) as file:
-            samples = _decode(file)
-    except OSError as error:  # from the disk that is read, or the one that ffmpeg's input is put on
-        raise UnreadableAudioError(_NOT_NOW) from error
-    if not samples.size:
-        raise UnreadableAudioError(_UNREADABLE)
-    return samples
+            if _container(file) not in _LIBSNDFILE:
+                return None
+            file.seek(0)
+            with _SoundFile(_ForSoundfile(file)) as sound:
+                seconds = float(sound.frames) / max(1, sound.samplerate)
+    except (OSError, AudioError, soundfile.SoundFileError):
+        return None
+    return seconds if 0 < seconds <= MAX_TIMELINE_SECONDS else None
 
 
 def encode_wav(samples: ArrayLike) -> bytes:
@@ -118,11 +150,11 @@ def _opened(source: str | Path | bytes) -> Iterator[_File]:
         regular = stat.S_ISREG(os.stat(source).st_mode)  # opening a FIFO would wait for ever
         file = open(source, "rb", buffering=0) if regular else None  # noqa: SIM115 (closed below)
     except PermissionError as error:
-        raise AudioNotFoundError(f"{name} may not be read: change its permissions.") from error
+        raise AudioNotFoundError("{file} may not be read: change its permissions.", file=name) from error
     except (OSError, ValueError) as error:  # ValueError: NUL in the name
-        raise AudioNotFoundError(f"There is no file {name}: check its name and folder.") from error
+        raise AudioNotFoundError("There is no file {file}: check its name and folder.", file=name) from error
     if file is None:
-        raise AudioNotFoundError(f"{name} is not a file: name a sound file.")
+        raise AudioNotFoundError("{file} is not a file: name a sound file.", file=name)
     with file:
         yield file
 
@@ -155,36 +187,56 @@ def _container(file: _File) -> str:
     raise UnreadableAudioError(_UNREADABLE)
 
 
-class _Collector:
-    """Takes blocks of decoded frames; holds mono 16 kHz samples, never more than `MAX_SECONDS` of them."""
+def _pieces(source: str | Path | bytes, limit: int) -> _Pieces:
+    """What a file decodes to, little by little: mono, 16 kHz, in [-1, 1]; at most `limit` seconds of it.
 
-    def __init__(self, rate: int, channels: int) -> None:
-        if rate not in _RATES or not 0 < channels <= _MAX_CHANNELS:
-            raise UnreadableAudioError(
-                f"This claims {channels} channels at {rate} Hz: save it with 1 to {_MAX_CHANNELS} channels "
-                f"at {_RATES[0] // 1000} to {_RATES[-1] // 1000} kHz."
-            )
-        self._mix = np.full(channels, 1 / channels, dtype=np.float32)
-        self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1) if rate != SAMPLE_RATE else None
-        self._bytes = bytearray()  # grows in place: half the peak of joining a list of arrays
+    Raises:
+        AudioError: as `load_audio`.
+    """
+    count, spent = 0, 0.0
+    try:
+        with _opened(source) as file, closing(_decoded(file, limit)) as pieces:
+            started = time.thread_time()
+            for piece in pieces:
+                count += len(piece)
+                spent += time.thread_time() - started
+                if count > limit * SAMPLE_RATE:
+                    raise AudioTooLargeError(_TOO_LONG, minutes=limit // 60)
+                if spent > _work_seconds(limit):
+                    raise UnreadableAudioError(_TOO_SLOW)
+                if len(piece):
+                    yield np.clip(piece, -1.0, 1.0)  # resampling overshoots
+                started = time.thread_time()
+    except OSError as error:  # from the disk that is read, or the one that ffmpeg's input is put on
+        raise UnreadableAudioError(_NOT_NOW) from error
+    if not count:
+        raise UnreadableAudioError(_UNREADABLE)
 
-    def add(self, block: Samples) -> None:
-        """Take float32 [frames, channels]."""
-        block = np.nan_to_num(np.clip(block, -1.0, 1.0), copy=False)
-        mono = block[:, 0] if len(self._mix) == 1 else block @ self._mix
-        self._append(self._resampler.resample_chunk(mono) if self._resampler else mono)
 
-    def finish(self) -> Samples:
-        """All samples; nothing can be added afterwards."""
-        if self._resampler:
-            self._append(self._resampler.resample_chunk(np.empty(0, np.float32), last=True))
-        samples = np.frombuffer(self._bytes, dtype=np.float32)
-        return np.clip(samples, -1.0, 1.0, out=samples)  # resampling overshoots
+def _work_seconds(limit: int) -> float:
+    """How long decoding may take for a file of at most `limit` seconds."""
+    return MAX_DECODE_SECONDS * limit / MAX_SECONDS
 
-    def _append(self, mono: Samples) -> None:
-        self._bytes += np.ascontiguousarray(mono).data
-        if len(self._bytes) > MAX_SECONDS * SAMPLE_RATE * mono.itemsize:
-            raise AudioTooLargeError(_TOO_LONG)
+
+def _mixed(blocks: Iterable[Samples], rate: int, channels: int) -> _Pieces:
+    """Blocks of decoded frames, float32 [frames, channels], as mono 16 kHz samples; some may be empty."""
+    if rate not in _RATES or not 0 < channels <= _MAX_CHANNELS:
+        raise UnreadableAudioError(
+            "This claims {channels} channels at {rate} Hz: save it with 1 to {most} channels at {low} to {high} kHz.",
+            channels=channels,
+            rate=rate,
+            most=_MAX_CHANNELS,
+            low=_RATES[0] // 1000,
+            high=_RATES[-1] // 1000,
+        )
+    mix = np.full(channels, 1 / channels, dtype=np.float32)
+    resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1) if rate != SAMPLE_RATE else None
+    for block in blocks:
+        clean = np.nan_to_num(np.clip(block, -1.0, 1.0), copy=False)
+        mono = clean[:, 0] if channels == 1 else clean @ mix
+        yield resampler.resample_chunk(mono) if resampler else mono
+    if resampler:
+        yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
 
 class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]
@@ -207,136 +259,55 @@ class _ForSoundfile:
             self._seek(offset, whence)
 
 
-def _decode(file: _File) -> Samples:
-    """Decode by libsndfile or by ffmpeg; empty when neither finds a sample."""
+def _decoded(file: _File, limit: int) -> _Pieces:
+    """Decode by libsndfile or by ffmpeg, the second of them where the first finds no sample."""
     container = _container(file)
+    here, apart = partial(_decode_here, file), partial(_decode_apart, file, container, limit)
     if container not in _LIBSNDFILE:
         if not find_ffmpeg():
             raise UnreadableAudioError(_NO_FFMPEG)
-        return _decode_apart(file, container)
-    if container == "ogg" and file.seek(0, os.SEEK_END) > _LONG_OGG:
-        samples = _decode_apart(file, container)
-        return samples if samples.size else _decode_here(file)
-    samples = _decode_here(file)
-    return samples if samples.size else _decode_apart(file, container)
+        decoders = [apart]
+    else:
+        long_ogg = container == "ogg" and file.seek(0, os.SEEK_END) > _LONG_OGG
+        decoders = [apart, here] if long_ogg else [here, apart]
+    for decode in decoders:
+        found = False
+        with closing(decode()) as pieces:
+            for piece in pieces:
+                found = found or len(piece) > 0
+                yield piece
+        if found:
+            return
 
 
-def _decode_here(file: _File) -> Samples:
-    """Decode by libsndfile what it can; empty where it can't."""
+def _decode_here(file: _File) -> _Pieces:
+    """Decode by libsndfile what it can; nothing where it can't."""
     file.seek(0)
-    deadline = time.thread_time() + MAX_DECODE_SECONDS
     try:
-        with _SoundFile(_ForSoundfile(file)) as sound:
-            collector = _Collector(sound.samplerate, sound.channels)
-            try:
-                while len(block := sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-                    collector.add(block)
-                    if time.thread_time() > deadline:
-                        raise UnreadableAudioError(_TOO_SLOW)
-            except soundfile.SoundFileError:
-                pass  # damaged from here on
-            return collector.finish()
+        sound = _SoundFile(_ForSoundfile(file))
     except soundfile.SoundFileError:
-        return np.empty(0, np.float32)
+        return
+    with sound:
+        yield from _mixed(_blocks(sound), sound.samplerate, sound.channels)
 
 
-def find_ffmpeg() -> str | None:
-    """The system's ffmpeg, else the one that imageio-ffmpeg carries, else None."""
-    if found := shutil.which("ffmpeg"):
-        return found
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError:
-        return None
+def _blocks(sound: _SoundFile) -> Iterator[Samples]:
+    with suppress(soundfile.SoundFileError):  # damaged from here on
+        while len(block := sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            yield block
 
 
-def _decode_apart(file: _File, container: str) -> Samples:
-    """Decode by ffmpeg; empty where it can't or isn't there.
+def _decode_apart(file: _File, container: str, limit: int = MAX_SECONDS) -> _Pieces:
+    """Decode by ffmpeg; nothing where it can't or isn't there.
 
     Raises:
         UnreadableAudioError: it took too long or too much memory, or it broke down.
     """
     ffmpeg = find_ffmpeg()
     if not ffmpeg:
-        return np.empty(0, np.float32)
-    with _on_disk(file) as stdin, _running(_ffmpeg_command(ffmpeg, container), stdin) as process:
-        assert process.stdout  # noqa: S101 (for mypy)
-        samples = _read_au(process.stdout)
-        if process.wait() < 0:  # by a signal: out of time, or crashed
-            raise UnreadableAudioError(_TOO_SLOW)
-    return samples
-
-
-def _ffmpeg_command(ffmpeg: str, container: str) -> list[str]:
-    """From a container on standard input to AU (a 24-byte header, then samples) on standard output.
-
-    `cache:` lets ffmpeg go back and forth in its input: in many M4A files the index is at the end.
-    """
-    options = (
-        f"-nostdin -loglevel quiet -threads 1 -protocol_whitelist cache,pipe -format_whitelist {container} "
-        f"-codec_whitelist {_CODECS} -f {container} -read_ahead_limit -1 -i cache:pipe:0 "
-        f"-map 0:a:0 -vn -sn -dn -t {MAX_SECONDS + 1} -c:a pcm_f32be -f au pipe:1"
-    )
-    command = [ffmpeg, *options.split()]
-    return ["/bin/sh", "-c", _LIMITED, "sh", *command] if os.name == "posix" else command
-
-
-@contextmanager
-def _on_disk(file: _File) -> Iterator[IO[bytes]]:
-    """The file from its start, as one that another process can inherit."""
-    file.seek(0)
-    if not isinstance(file, io.BytesIO):
-        yield file
         return
-    with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(file, copy)
-        copy.seek(0)
-        yield copy
-
-
-@contextmanager
-def _running(command: list[str], stdin: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that is gone, with all it started, when the block is left or its time is over."""
-    # No secrets: an environment with nothing but what programs need to start.
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "SYSTEMROOT") if name in os.environ}
-    process = subprocess.Popen(  # noqa: S603 (a fixed command; the input is only ever on stdin)
-        command,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=kept,
-        start_new_session=True,
-    )
-    timer = threading.Timer(MAX_DECODE_SECONDS, _kill, [process])
-    timer.daemon = True
-    timer.start()
-    try:
-        with process:
-            try:
-                yield process
-            finally:
-                _kill(process)
-    finally:
-        timer.cancel()
-        timer.join()
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is None:
-        with suppress(ProcessLookupError, PermissionError):  # it ended a moment ago
-            os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
-
-
-def _read_au(stream: IO[bytes]) -> Samples:
-    """Samples of an AU stream of 32-bit floats; empty where there is none."""
-    head = stream.read(24)
-    if len(head) < 24:
-        return np.empty(0, np.float32)
-    _, offset, _, _, rate, channels = struct.unpack(">4s5I", head)
-    stream.read(max(0, offset - 24))  # a comment
-    collector = _Collector(rate, channels)
-    frame = 4 * channels
-    while len(data := stream.read(_BLOCK_FRAMES * frame)) >= frame:
-        whole = data[: len(data) // frame * frame]
-        collector.add(np.frombuffer(whole, dtype=">f4").reshape(-1, channels).astype(np.float32))
-    return collector.finish()
+    with running(ffmpeg, file, container, limit, _work_seconds(limit)) as decoder:
+        if form := decoder.form():
+            yield from _mixed(decoder.blocks(form.channels), form.rate, form.channels)
+        if decoder.wait() < 0:  # by a signal: out of time, or crashed
+            raise UnreadableAudioError(_TOO_SLOW)

@@ -1,4 +1,4 @@
-// One recording: microphone -> samples. Knows no page and no server; always lets the microphone go.
+// Microphone -> samples, once or as they come. Knows no page and no server; always lets the microphone go.
 
 const WANTED = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true };
 const WORKLET = new URL("capture-worklet.js", import.meta.url);
@@ -62,9 +62,8 @@ function meter(context, analyser, seconds) {
   };
 }
 
-/** Collects `seconds` of sound, or less when `finish` is aborted. */
-function capture(context, stream, { seconds, finish, cancelled, onStart, browser }) {
-  const wanted = Math.round(seconds * context.sampleRate);
+/** Hands each block of sound to `onSound(samples, done)`, until it calls `done`, `finish` is aborted, or something fails. */
+function hear(context, stream, { seconds, finish, cancelled, onStart, onSound, browser }) {
   const source = context.createMediaStreamSource(stream);
   const analyser = context.createAnalyser();
   const tap = new browser.AudioWorkletNode(context, "capture");
@@ -73,18 +72,15 @@ function capture(context, stream, { seconds, finish, cancelled, onStart, browser
   tap.connect(context.destination); // silent; some browsers run only what leads somewhere
 
   return new Promise((resolve, reject) => {
-    const chunks = [];
-    let length = 0;
+    let started = false;
     const patience = setTimeout(() => reject(new RecorderError("microphone_busy")), PATIENCE);
-    const done = () => resolve(join(chunks, Math.min(length, wanted)));
     tap.port.onmessage = ({ data }) => {
       clearTimeout(patience);
-      if (length === 0) onStart(meter(context, analyser, seconds));
-      chunks.push(data);
-      length += data.length;
-      if (length >= wanted) done();
+      if (!started) onStart(meter(context, analyser, seconds), context.sampleRate);
+      started = true;
+      onSound(data, resolve);
     };
-    finish.addEventListener("abort", done, { once: true });
+    finish?.addEventListener("abort", resolve, { once: true });
     cancelled.catch(reject).finally(() => clearTimeout(patience));
     for (const track of stream.getTracks()) track.addEventListener("ended", () => reject(new RecorderError("microphone_lost")));
   }).finally(() => {
@@ -94,14 +90,8 @@ function capture(context, stream, { seconds, finish, cancelled, onStart, browser
   });
 }
 
-/**
- * Records once.
- *
- * `cancel` and `finish` are AbortSignals: throw the recording away, or keep what there is so far.
- * `onStart(meter)` is called when the first sound arrives. Resolves to {samples: Float32Array, rate};
- * rejects with a RecorderError and nothing else.
- */
-export async function record({ seconds, cancel, finish, onStart, browser = globalThis }) {
+/** Opens the microphone for `work(context, stream, cancelled)`, and lets it go whatever becomes of that. */
+async function withMicrophone({ cancel, browser }, work) {
   let stream = null;
   let context = null;
   let over = false;
@@ -122,8 +112,7 @@ export async function record({ seconds, cancel, finish, onStart, browser = globa
     asked.then(take, () => {});
     await Promise.race([asked, cancelled]);
     await Promise.race([Promise.all([loaded, context.resume()]), cancelled]);
-    const samples = await capture(context, stream, { seconds, finish, cancelled, onStart, browser });
-    return { samples, rate: context.sampleRate };
+    return await work(context, stream, cancelled);
   } catch (error) {
     throw failure(error);
   } finally {
@@ -131,4 +120,36 @@ export async function record({ seconds, cancel, finish, onStart, browser = globa
     letGo(stream);
     context?.close().catch(() => {}); // nobody waits for it
   }
+}
+
+/**
+ * Records once.
+ *
+ * `cancel` and `finish` are AbortSignals: throw the recording away, or keep what there is so far.
+ * `onStart(meter)` is called when the first sound arrives. Resolves to {samples: Float32Array, rate};
+ * rejects with a RecorderError and nothing else.
+ */
+export function record({ seconds, cancel, finish, onStart, browser = globalThis }) {
+  return withMicrophone({ cancel, browser }, async (context, stream, cancelled) => {
+    const wanted = Math.round(seconds * context.sampleRate);
+    const chunks = [];
+    let length = 0;
+    const onSound = (block, done) => {
+      chunks.push(block);
+      length += block.length;
+      if (length >= wanted) done();
+    };
+    await hear(context, stream, { seconds, finish, cancelled, onStart, onSound, browser });
+    return { samples: join(chunks, Math.min(length, wanted)), rate: context.sampleRate };
+  });
+}
+
+/**
+ * Listens until `cancel` is aborted: `onStart(meter, rate)` once, then `onSound(samples)` for each block of some 10 ms.
+ * Never resolves; rejects with a RecorderError, whose code is "cancelled" in the end.
+ */
+export function listen({ cancel, onStart, onSound, browser = globalThis }) {
+  return withMicrophone({ cancel, browser }, (context, stream, cancelled) =>
+    hear(context, stream, { seconds: Infinity, cancelled, onStart, onSound, browser }),
+  );
 }

@@ -26,6 +26,8 @@ export function reduceJobs(jobs, event) {
       return jobs.filter((job) => job.id !== event.id);
     case "jobs/cleared":
       return jobs.filter((job) => unfinished(job) || job.problem?.ways.includes("resend"));
+    case "clip/corrected":
+      return jobs.map((job) => (job.clip?.id === event.id ? { ...job, clip: { ...job.clip, correction: event.correction } } : job));
     case "clip/gone": // nothing is left to look at
       return jobs.filter((job) => job.clip?.id !== event.id);
     case "history/cleared":

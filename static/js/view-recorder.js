@@ -3,9 +3,10 @@
 import { button, find, follow, write } from "./dom.js";
 import { WAYS } from "./messages.js";
 import { bars, path } from "./waveform.js";
+import { number, t } from "./words.js";
 
 const BARS = bars(300); // of the live waveform
-const NAMES = { idle: "Record", asking: "Record", recording: "Finish" };
+const NAMES = { idle: t("Record"), asking: t("Record"), recording: t("Finish") };
 
 export function recorderView({ store, recording, ways, requestFrame = requestAnimationFrame }) {
   const root = find("recorder");
@@ -26,7 +27,7 @@ export function recorderView({ store, recording, ways, requestFrame = requestAni
     heights[now] = Math.max(heights[now], level ** 0.6); // quiet voices show, too
     line.setAttribute("d", path(heights));
     ring.setAttribute("stroke-dashoffset", meter.elapsed());
-    write(count, String(Math.max(1, Math.ceil(seconds * (1 - meter.elapsed())))));
+    write(count, number(Math.max(1, Math.ceil(seconds * (1 - meter.elapsed())))));
     root.style.setProperty("--level", level.toFixed(2));
     requestFrame(frame);
   }
