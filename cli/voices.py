@@ -1,0 +1,127 @@
+"""Voices in the terminal: `app.py teach NAME` keeps one, `app.py --profile NAME` answers with it."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from cli.audio_device import AudioDevice
+from cli.screen import meter, printable
+from utils.decoding import Samples
+from utils.emotions import SAMPLE_SENTENCES
+from utils.errors import AudioNotFoundError, ProfileNotFoundError, VoiceError, VoiceProfileError
+from utils.language import Language
+from utils.predictor import Prediction, Predictor
+from utils.profile_store import ProfileStore, StoredProfile
+
+VISITOR = "terminal"
+"""Whose voices these are in the store that the web door uses too."""
+SENTENCES = SAMPLE_SENTENCES[:5]
+SECONDS = 5.0  # to read one
+MOST_BYTES = 200_000  # of a profile's file
+
+Predict = Callable[[str | Samples], Prediction]
+
+
+def load_with_voice(models: Path, instance: Path, name: str) -> Predict:
+    """`predict` of the bundle in `models`, with a voice that was taught here, or one in a file that was downloaded.
+
+    Raises:
+        BundleError: the bundle is missing, incomplete or damaged.
+        VoiceProfileError: the profile was changed, or the model knows no voices.
+        ProfileNotFoundError: there is neither a voice nor a file of that name.
+        StoreError: the history can't be read.
+    """
+    predictor = _knowing(models)
+    voice = predictor.read_profile(_content(instance, name))
+    shown = Path(name).stem if name.endswith(".json") else name
+    return lambda audio: replace(predictor.predict(audio, voice), voice=shown)
+
+
+def run(argv: Sequence[str], device: AudioDevice | None = None) -> int:
+    """`app.py teach`: keeps a voice, from sound files or from sentences read aloud now; the exit code."""
+    options = _parser().parse_args(argv)
+    console = Console(highlight=False, markup=False, emoji=False)
+    try:
+        if options.forget:
+            with closing(ProfileStore(options.instance)) as store:
+                store.delete(VISITOR, _find(store, options.name).id)
+            console.print(f"“{printable(options.name)}” is deleted.")
+            return 0
+        predictor = _knowing(options.models)
+        sounds = options.paths or list(_read_aloud(console, device or AudioDevice()))
+        for path in options.paths:
+            if not Path(path).is_file():
+                raise AudioNotFoundError("There is no sound file {name}: name one that is there.", name=printable(path))
+        profile = predictor.learn_voice(sounds, "ordinary")
+        with closing(ProfileStore(options.instance)) as store:
+            kept = store.add(VISITOR, options.name, profile)
+    except VoiceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, EOFError):
+        print("Nothing was kept.", file=sys.stderr)
+        return 130
+    console.print(f"“{kept.name}” is learnt from {kept.clips} sentences: app.py --profile hears with it.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    here = Path(__file__).resolve().parents[1]
+    parser = argparse.ArgumentParser(
+        prog="app.py teach", description="Learns a voice: numbers are kept, no sound.", allow_abbrev=False
+    )
+    parser.add_argument("name", metavar="NAME", help="what the voice is called")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="sound files of it in an ordinary mood; none: read five sentences aloud",
+    )
+    parser.add_argument("--forget", action="store_true", help="delete the voice instead")
+    parser.add_argument("--models", type=Path, default=here / "models", help="the model's folder")
+    parser.add_argument("--instance", type=Path, default=here / "instance", help="the history's folder")
+    return parser
+
+
+def _knowing(models: Path) -> Predictor:
+    predictor = Predictor.load(models)
+    if not predictor.knows_voices:
+        raise VoiceProfileError("This model answers every voice alike: it can't be taught one.")
+    return predictor
+
+
+def _content(instance: Path, name: str) -> str | bytes:
+    if name.endswith(".json") and Path(name).is_file():
+        with open(name, "rb") as file:
+            return file.read(MOST_BYTES)
+    with closing(ProfileStore(instance)) as store:
+        return store.content(VISITOR, _find(store, name).id)
+
+
+def _find(store: ProfileStore, name: str) -> StoredProfile:
+    found = store.voices(VISITOR)
+    for voice in found:
+        if voice.name == name:
+            return voice
+    known = ", ".join(voice.name for voice in found)
+    if known:
+        raise ProfileNotFoundError(
+            "No voice is called {name}: choose one of {known}.", name=printable(name), known=known
+        )
+    raise ProfileNotFoundError("No voice is called {name}: teach it with `app.py teach {name}`.", name=printable(name))
+
+
+def _read_aloud(console: Console, device: AudioDevice) -> Iterator[Samples]:
+    console.print("Read five sentences as you usually speak; each is recorded for five seconds.")
+    words = Language()
+    for number, sentence in enumerate(SENTENCES, 1):
+        console.print(f"\n{number} of {len(SENTENCES)}: “{sentence}”")
+        input("Press Enter and read. ")
+        with Live(console=console, transient=True, refresh_per_second=20) as live:
+            yield device.record(SECONDS, lambda level, left, live=live: live.update(meter(level, left, words)))

@@ -1,0 +1,180 @@
+"""Voices through the API: taught, used, switched off, deleted; and why a clip was judged so."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.voices import speak
+from tests.made_up import MANNERS, tiny_bundle, voice_onnx
+from utils.decoding import encode_wav
+from utils.explanation import PARTS, SIDES
+from utils.predictor import Predictor
+
+NOBODY = "0" * 46
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return Predictor.load(tiny_bundle(tmp_path_factory.mktemp("models") / "m", onnx=voice_onnx()))
+
+
+@pytest.fixture
+def app(make_app, model):
+    return make_app(predictor=model)
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    return [encode_wav(speak(2, seed=n, **MANNERS["neutral"])) for n in range(3)]
+
+
+@pytest.fixture
+def teach(client):
+    def teach(*sounds, browser=client, name="Ann", **fields):
+        files = [(io.BytesIO(sound), f"{n}.wav") for n, sound in enumerate(sounds)]
+        return browser.post("/api/voices", data={"name": name, "audio": files} | fields)
+
+    return teach
+
+
+def as_file(content):
+    return {"profile": (io.BytesIO(content), "voice.json")}
+
+
+def error_of(answer):
+    assert answer.json["error"]["message"].endswith(".")
+    return answer.status_code, answer.json["error"]["code"]
+
+
+def test_a_voice_is_taught_used_switched_off_and_deleted(client, teach, send, sentences, tmp_path):
+    before = send(sentences[0]).json
+    assert (before["voice"], before["personal"]) == (None, False)
+    taught = teach(*sentences)
+    assert taught.status_code == 201
+    voice = taught.json
+    assert {key: voice[key] for key in ("name", "active", "kind", "clips")} == {
+        "name": "Ann",
+        "active": True,
+        "kind": "ordinary",
+        "clips": 3,
+    }
+    assert client.get("/api/voices").json == {"voices": [voice]}
+    known = send(sentences[0]).json
+    assert known["voice"] == "Ann"
+    assert known["probabilities"] != before["probabilities"]
+    off = client.put(f"/api/voices/{voice['id']}", json={"active": False})
+    assert off.json == voice | {"active": False}
+    assert send(sentences[0]).json["probabilities"] == before["probabilities"]
+    assert client.delete(f"/api/voices/{voice['id']}").status_code == 204
+    assert client.get("/api/voices").json == {"voices": []}
+
+
+def test_no_sound_is_kept_and_delete_all_leaves_nothing(client, teach, sentences, tmp_path):
+    teach(*sentences, name="Annabel")
+    assert list((tmp_path / "instance" / "clips").glob("*.wav")) == []
+    assert client.delete("/api/clips").status_code == 204
+    assert client.get("/api/voices").json == {"voices": []}
+    left = b"".join(path.read_bytes() for path in (tmp_path / "instance").rglob("*") if path.is_file())
+    assert b"Annabel" not in left
+
+
+def test_a_profile_goes_home_and_comes_back(app, client, teach, sentences):
+    voice = teach(*sentences).json
+    file = client.get(f"/api/voices/{voice['id']}/profile")
+    assert "attachment" in file.headers["Content-Disposition"]
+    stranger = app.test_client()
+    again = stranger.post("/api/voices", data={"name": "Mine"} | as_file(file.data)).json
+    assert (again["kind"], again["clips"]) == ("ordinary", 3)
+    assert stranger.get(f"/api/voices/{again['id']}/profile").json == file.json
+
+
+def test_the_history_teaches_too(client, send, sentences):
+    for sentence in sentences:
+        send(sentence)
+    voice = client.post("/api/voices", data={"name": "Ann", "history": "yes"}).json
+    assert (voice["kind"], voice["clips"]) == ("mixed", 3)
+
+
+@pytest.mark.parametrize(
+    "change", [{"mean": [1]}, {"clips": 0}, {"kind": "loud"}, {"mean": ["x"] * 1680}, {"format": 9}]
+)
+def test_an_edited_profile_is_422_and_changes_nothing(client, teach, sentences, change):
+    voice = teach(*sentences).json
+    content = client.get(f"/api/voices/{voice['id']}/profile").json
+    bad = json.dumps(content | change).encode()
+    assert error_of(client.post("/api/voices", data={"name": "Ann"} | as_file(bad))) == (422, "bad_voice_profile")
+    assert client.get("/api/voices").json == {"voices": [voice]}
+
+
+def test_nothing_to_learn_from_is_422_and_changes_nothing(client, teach, sentences):
+    silence = encode_wav(np.zeros(32_000, dtype=np.float32))
+    for answer in (teach(), teach(silence, silence), teach(b""), teach(b"no sound"), teach(*sentences, name=" ")):
+        assert error_of(answer) == (422, "bad_voice_profile")
+    assert error_of(client.post("/api/voices", data={"history": "yes"})) == (422, "bad_voice_profile")
+    assert client.get("/api/voices").json == {"voices": []}
+
+
+def test_a_silent_sentence_doesnt_count(teach, sentences):
+    assert teach(sentences[0], encode_wav(np.zeros(32_000, dtype=np.float32))).json["clips"] == 1
+
+
+def test_somebody_elses_is_404_and_stays(app, client, teach, send, sentences):
+    voice, stranger = teach(*sentences).json, app.test_client()
+    stranger.get("/")
+    clip = send(sentences[0]).json
+    where = f"/api/voices/{voice['id']}"
+    for answer in (
+        stranger.put(where, json={"active": False}),
+        stranger.delete(where),
+        stranger.get(f"{where}/profile"),
+        stranger.get(f"/api/clips/{clip['id']}/why"),
+        client.delete(f"/api/voices/{NOBODY}"),
+    ):
+        assert error_of(answer) == (404, "not_found")
+    assert stranger.get("/api/voices").json == {"voices": []}
+    assert send(sentences[0], browser=stranger).json["voice"] is None
+    assert client.get("/api/voices").json == {"voices": [voice]}
+
+
+def test_a_server_that_keeps_nothing_keeps_no_voices(make_app, model, sentences):
+    browser = make_app({"HISTORY": False}, predictor=model).test_client()
+    assert browser.get("/api/voices").json == {"voices": []}
+    answer = browser.post("/api/voices", data={"audio": (io.BytesIO(sentences[0]), "a.wav")})
+    assert error_of(answer) == (404, "not_found")
+
+
+def test_a_model_that_knows_no_voices_says_so(make_app, sentences):
+    browser = make_app().test_client()
+    answer = browser.post("/api/voices", data={"audio": (io.BytesIO(sentences[0]), "a.wav")})
+    assert error_of(answer) == (422, "bad_voice_profile")
+
+
+def test_why_tells_of_moments_and_of_sides(client, send, sentences):
+    clip = send(sentences[0]).json
+    why = client.get(f"/api/clips/{clip['id']}/why").json
+    assert (why["emotion"], why["known_voice"], len(why["parts"])) == (clip["emotion"], False, PARTS)
+    assert why["parts"][0]["start"] == clip["heard"][0]
+    assert why["parts"][-1]["end"] == pytest.approx(clip["heard"][1], abs=0.02)
+    assert {reason["feature"] for reason in why["reasons"]} <= set(SIDES)
+    shares = [reason["share"] for reason in why["reasons"]]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_corrections_change_the_answers_of_this_visitor_alone(app, client, send):
+    """Two ways of speaking that this model tells apart but names wrongly: six corrected clips put that right."""
+    ways = {"happy": MANNERS["surprise"], "sad": MANNERS["sad"]}
+    for emotion, manner in ways.items():
+        for seed in range(4):
+            clip = send(encode_wav(speak(2, seed=seed, **manner))).json
+            client.put(f"/api/clips/{clip['id']}/correction", json={"emotion": emotion})
+    fresh = {emotion: encode_wav(speak(2, seed=77, **manner)) for emotion, manner in ways.items()}
+    for emotion, sound in fresh.items():
+        stranger = send(sound, browser=app.test_client()).json
+        mine = send(sound).json
+        assert (mine["personal"], stranger["personal"]) == (True, False)
+        assert mine["probabilities"][emotion] > stranger["probabilities"][emotion]
+        assert sum(mine["probabilities"].values()) == pytest.approx(1)
+    client.delete("/api/clips")
+    assert send(fresh["sad"]).json["personal"] is False

@@ -1,0 +1,102 @@
+"""Answers for one visitor: with the voice that is switched on, and with what corrected clips taught."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.decoding import Samples
+from utils.errors import VoiceProfileError
+from utils.personal_head import Head, fit_head
+from utils.predictor import Heard, Prediction
+from utils.profile_store import ProfileStore
+from utils.voice_profile import VoiceProfile
+
+_KEPT_HEADS = 256  # of visitors who asked last
+
+
+class Hearing(Protocol):
+    """What is needed of a `utils.predictor.Predictor`."""
+
+    model: str
+    labels: tuple[str, ...]
+    uncertain_below: float
+    knows_voices: bool
+
+    def predict(self, audio: Samples, voice: VoiceProfile | None = None) -> Prediction: ...  # noqa: D102
+    def read_profile(self, text: str | bytes) -> VoiceProfile: ...  # noqa: D102
+    def features(self, samples: Samples) -> NDArray[np.float32]: ...  # noqa: D102
+    def hear(self, features: NDArray[np.float32], voice: VoiceProfile | None = None) -> Heard: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Personal:
+    """A model, and what visitors taught it."""
+
+    predictor: Hearing
+    store: ProfileStore
+
+    def predict(self, visitor: str, samples: Samples) -> Prediction:
+        """As the model's own `predict`, for this visitor; the answer says what had a part in it.
+
+        Raises:
+            StoreError: what was taught can't be read now.
+        """
+        name, voice = self.voice(visitor)
+        prediction = self.predictor.predict(samples, voice) if voice else self.predictor.predict(samples)
+        head = self._head(visitor) if prediction.emotion else None
+        if head:
+            embedding = self.predictor.hear(self.predictor.features(samples)[None]).embedding[0]
+            prediction = _changed(prediction, head.answer(prediction.probabilities, embedding), self.predictor)
+        return replace(prediction, voice=name)
+
+    def voice(self, visitor: str) -> tuple[str | None, VoiceProfile | None]:
+        """The voice that is switched on, and its name; neither where the model knows no voices, or not this one."""
+        active = self.store.active(visitor) if self.predictor.knows_voices else None
+        if active is None:
+            return None, None
+        try:
+            return active[0], self.predictor.read_profile(active[1])
+        except VoiceProfileError:  # taught to another model: it answers as without
+            return None, None
+
+    def learn(self, visitor: str, clip_id: str, samples: Samples) -> None:
+        """Keep what is to be learnt from a clip that the visitor corrected or confirmed.
+
+        Raises:
+            ClipNotFoundError: this visitor has no such clip.
+            StoreError: it can't be written now.
+        """
+        features, (_, voice) = self.predictor.features(samples)[None], self.voice(visitor)
+        plain = self.predictor.hear(features)
+        known = self.predictor.hear(features, voice) if voice else plain
+        vector = np.concatenate([plain.embedding[0], known.probabilities[0]])
+        self.store.keep_example(visitor, clip_id, self.predictor.model, vector)
+
+    def _head(self, visitor: str) -> Head | None:
+        examples = self.store.examples(visitor, self.predictor.model)
+        if len(examples) < 2:
+            return None
+        vectors = np.stack([vector for _, vector in examples])
+        return _fitted(tuple(emotion for emotion, _ in examples), vectors.tobytes(), self.predictor.labels)
+
+
+@lru_cache(maxsize=_KEPT_HEADS)
+def _fitted(truth: tuple[str, ...], content: bytes, labels: tuple[str, ...]) -> Head | None:
+    """`fit_head` of examples; not fitted anew as long as they stay the same."""
+    vectors = np.frombuffer(content, dtype=np.float32).reshape(len(truth), -1)
+    return fit_head(truth, vectors[:, : -len(labels)], vectors[:, -len(labels) :], labels)
+
+
+def _changed(prediction: Prediction, probabilities: dict[str, float], predictor: Hearing) -> Prediction:
+    best = max(probabilities, key=probabilities.__getitem__)
+    return replace(
+        prediction,
+        status="ok" if probabilities[best] >= predictor.uncertain_below else "uncertain",
+        emotion=best,
+        confidence=probabilities[best],
+        probabilities=probabilities,
+        personal=True,
+    )
