@@ -52,7 +52,7 @@ def load_with_voices(models: Path, instance: Path, name: str | None, *, who: boo
 
 
 def profile_json(models: Path, instance: Path, name: str) -> str:
-    """The JSON of a voice that was taught here, or is in a file that was downloaded; raises as `load_with_voice`."""
+    """The JSON of a voice that was taught here, or is in a file that was downloaded; raises as `load_with_voices`."""
     return _knowing(models).read_profile(_content(instance, name)).to_json()
 
 

@@ -1,7 +1,6 @@
 """Answers for one visitor: with the voice that is switched on, and with what corrected clips taught."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
@@ -61,21 +60,16 @@ class Personal:
 
     def voice(self, visitor: str) -> tuple[str | None, VoiceProfile | None]:
         """The voice that is switched on, and its name; neither where the model knows no voices, or not this one."""
-        active = self.store.active(visitor) if self.predictor.knows_voices else None
-        if active is None:
+        if not self.predictor.knows_voices:
             return None, None
-        try:
-            return active[0], self.predictor.read_profile(active[1])
-        except VoiceProfileError:  # taught to another model: it answers as without
-            return None, None
+        return readable(self.store.active(visitor), self.predictor.read_profile)
 
     def voices(self, visitor: str) -> dict[str, VoiceProfile]:
         """The visitor's voices by their names, switched on or not; none where the model doesn't tell them apart."""
-        found = {}
-        for name, content in self.store.contents(visitor).values() if self.predictor.tells_voices else ():
-            with suppress(VoiceProfileError):  # taught to another model
-                found[name] = _read(self.predictor.read_profile, content)
-        return found
+        if not self.predictor.tells_voices:
+            return {}
+        found = (readable(kept, self.predictor.read_profile) for kept in self.store.contents(visitor).values())
+        return {name: voice for name, voice in found if name and voice}
 
     def learn(self, visitor: str, clip_id: str, samples: Samples) -> None:
         """Keep what is to be learnt from a clip that the visitor corrected or confirmed.
@@ -95,6 +89,21 @@ class Personal:
             return None
         vectors = np.stack([vector for _, vector in examples])
         return _fitted(tuple(emotion for emotion, _ in examples), vectors.tobytes(), self.predictor.labels)
+
+
+def readable(
+    kept: tuple[str, str] | None, read_profile: Callable[[str], VoiceProfile]
+) -> tuple[str | None, VoiceProfile | None]:
+    """The name and the profile of a voice that is kept as name and JSON; neither where it was taught to another model.
+
+    Without `kept` neither, too.
+    """
+    if kept is None:
+        return None, None
+    try:
+        return kept[0], _read(read_profile, kept[1])
+    except VoiceProfileError:
+        return None, None
 
 
 @lru_cache(maxsize=_KEPT_VOICES)

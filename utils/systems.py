@@ -165,6 +165,24 @@ def _sequential(name: str, about: str, network: Callable[[Shape, int], "keras.Mo
     )
 
 
+def _augmented(name: str, about: str, member: Member, features: FeatureSettings, claim: float) -> System:
+    """A network on speech, and on variants of it that are stretched, noisy or of another pitch."""
+    return System(
+        name=name,
+        about=f"{about}; eight emotions",
+        labels=ALL_EMOTIONS,
+        corpora=_SPEECH,
+        members=(member,),
+        own=OwnTerms(_SPEECH, accuracy=claim),
+        features=features,
+        variants=2,
+        chain="studio",
+        balanced=False,
+        label_smoothing=0.0,
+        patience=10,
+    )
+
+
 _DENSE = Member(statistics, hears=("summary",), batch=128, learning_rate=2e-3, epochs=25, distort=None)
 _STEPS = Member(steps_lstm_attention, learning_rate=2e-3, epochs=18)
 _KNOWN_DENSE = replace(_DENSE, network=known_statistics, hears=("summary", "voice"))
@@ -206,19 +224,12 @@ SYSTEMS = {
             features=FeatureSettings(kind="functionals"),
             variants=0,
         ),
-        System(
-            name="conv1d-bigru",
-            about="Convolutions and bidirectional GRUs on log-mel, delta and delta-delta; eight emotions",
-            labels=ALL_EMOTIONS,
-            corpora=_SPEECH,
-            members=(Member(conv1d_bigru, distort=None, batch=32),),
-            own=OwnTerms(_SPEECH, accuracy=0.59),
-            features=_MEL_DELTAS,
-            variants=2,
-            chain="studio",
-            balanced=False,
-            label_smoothing=0.0,
-            patience=10,
+        _augmented(
+            "conv1d-bigru",
+            "Convolutions and bidirectional GRUs on log-mel, delta and delta-delta",
+            Member(conv1d_bigru, distort=None, batch=32),
+            _MEL_DELTAS,
+            0.59,
         ),
         _classical("random-forest", "Random forest", estimators.random_forest, 0.71),
         _classical("knn", "Nearest neighbours", estimators.nearest_neighbours, 0.56),
@@ -238,33 +249,19 @@ SYSTEMS = {
             label_smoothing=0.0,
             patience=10,
         ),
-        System(
-            name="spectrogram-cnn",
-            about="CNN on pictures of spectrogram and MFCC; eight emotions",
-            labels=ALL_EMOTIONS,
-            corpora=_SPEECH,
-            members=(Member(spectrogram_cnn, distort=None, batch=32),),
-            own=OwnTerms(_SPEECH, accuracy=0.70),
-            features=_TWO_IMAGES,
-            variants=2,
-            chain="studio",
-            balanced=False,
-            label_smoothing=0.0,
-            patience=10,
+        _augmented(
+            "spectrogram-cnn",
+            "CNN on pictures of spectrogram and MFCC",
+            Member(spectrogram_cnn, distort=None, batch=32),
+            _TWO_IMAGES,
+            0.70,
         ),
-        System(
-            name="resnet18",
-            about="ResNet-18 on spectrogram pictures, from ImageNet's weights where a file holds them; eight emotions",
-            labels=ALL_EMOTIONS,
-            corpora=_SPEECH,
-            members=(Member(resnet18, distort=mask_and_warp, batch=32, pretrained=load_imagenet),),
-            own=OwnTerms(_SPEECH, accuracy=0.80),
-            features=_MEL_IMAGE,
-            variants=2,
-            chain="studio",
-            balanced=False,
-            label_smoothing=0.0,
-            patience=10,
+        _augmented(
+            "resnet18",
+            "ResNet-18 on spectrogram pictures, from ImageNet's weights where a file holds them",
+            Member(resnet18, distort=mask_and_warp, batch=32, pretrained=load_imagenet),
+            _MEL_IMAGE,
+            0.80,
         ),
         System(
             name="cnn-bilstm-attention",

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Protocol
 
 from utils.decoding import SAMPLE_RATE, Samples, stream_audio
-from utils.errors import RecordingNotFoundError, StoreError, UnreadableAudioError, VoiceError, VoiceProfileError
+from utils.errors import RecordingNotFoundError, StoreError, UnreadableAudioError, VoiceError
+from utils.personal import readable
 from utils.recording_queue import Held
 from utils.recording_store import RecordingStore
 from utils.timeline import Segment
@@ -146,19 +147,9 @@ class Jobs:
                 self._decode(held, _counted(blocks, report))
             source = held.source or source
         assert self._model  # noqa: S101 - without one there are no threads
-        name, voice = self._voice(held, self._model)
+        knows = self._model.knows_voices
+        name, voice = readable(held.voice(), self._model.read_profile) if knows else (None, None)
         held.finish(list(self._model.timeline(source, progress=report, voice=voice)), name)
-
-    @staticmethod
-    def _voice(held: Held, model: Listener) -> tuple[str | None, VoiceProfile | None]:
-        """The profile that a recording shall be heard with, and its name; neither where the model can't use it."""
-        kept = held.voice() if model.knows_voices else None
-        if kept is None:
-            return None, None
-        try:
-            return kept[0], model.read_profile(kept[1])
-        except VoiceProfileError:  # taught to another model
-            return None, None
 
     def _decode(self, held: Held, blocks: Iterator[Samples]) -> None:
         wav = self.store.files.incoming()

@@ -1,10 +1,9 @@
 """What the web door works with: the model, the transcriber, the store and the gates before them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -16,16 +15,15 @@ from utils.errors import BundleError
 from utils.features import FeatureSettings
 from utils.predictor import Examined, Heard, Prediction
 from utils.profile_store import ProfileStore
-from utils.timeline import Segment
 from utils.transcription import Transcriber
 from utils.voice_profile import Kind, VoiceProfile
 from web.gate import Gate
-from web.jobs import Jobs
+from web.jobs import Jobs, Listener
 from web.no_history import NoHistory
 from web.streams import Streams
 
 
-class Model(Protocol):
+class Model(Listener, Protocol):
     """What the web door needs of a `utils.predictor.Predictor`."""
 
     name: str
@@ -34,7 +32,6 @@ class Model(Protocol):
     labels: tuple[str, ...]
     settings: FeatureSettings
     uncertain_below: float
-    knows_voices: bool
     tells_voices: bool
 
     def predict(
@@ -43,16 +40,14 @@ class Model(Protocol):
         """What is heard in `audio` (samples as `load_audio` gives them)."""
         ...
 
-    def examine(self, audio: np.ndarray, voice: VoiceProfile | None = None) -> Examined:
+    def examine(
+        self, audio: np.ndarray, voice: VoiceProfile | None = None, among: Mapping[str, VoiceProfile] | None = None
+    ) -> Examined:
         """The same, with what the answer goes by."""
         ...
 
     def learn_voice(self, recordings: Iterable[bytes | np.ndarray], kind: Kind) -> VoiceProfile:
         """The profile of the one voice that speaks in all of them."""
-        ...
-
-    def read_profile(self, text: str | bytes) -> VoiceProfile:
-        """A profile from its JSON."""
         ...
 
     def features(self, samples: np.ndarray) -> np.ndarray:
@@ -61,16 +56,6 @@ class Model(Protocol):
 
     def hear(self, features: np.ndarray, voice: VoiceProfile | None = None) -> Heard:
         """What the network says to many clips at once."""
-        ...
-
-    def timeline(
-        self,
-        audio: Path,
-        *,
-        progress: Callable[[float, float | None], None] | None = None,
-        voice: VoiceProfile | None = None,
-    ) -> Iterator[Segment]:
-        """What is heard from start to end of a file; what `progress` raises ends it."""
         ...
 
 
