@@ -5,16 +5,17 @@ python benchmarks/accuracy.py svm cnn --protocol own ravdess-8
 python benchmarks/accuracy.py functionals-svm --protocol six --voice 0 1 3 10 all
 python benchmarks/accuracy.py --page                            only the page and the plot, from docs/benchmark.json
 
-The protocols are described in protocols.py. Every fold's figures are kept as a file in --results, checkpoints beside
-it, so a run that was stopped goes on; docs/benchmark.json gathers them, and docs/benchmark.md is written from that.
+The protocols are described in protocols.py. Every fold's figures are kept as a file in --results, checkpoints and its
+bundle beside it, so a run that was stopped goes on, and personal.py can measure more of the same people;
+docs/benchmark.json gathers the figures, and docs/benchmark.md is written from that.
 With --voice, features are seen against so many other, unlabelled clips of the same speaker (known_voice.py).
 """
 
 import argparse
 import json
 import os
+import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,13 +35,13 @@ from rich.console import Console
 import train
 from benchmarks import accuracy_page
 from benchmarks.known_voice import Voices, against_voice, learn_voices, voice_profiles
-from benchmarks.protocols import PROTOCOLS, adapt, split, strangers
+from benchmarks.protocols import BUNDLE, PROTOCOLS, adapt, fold_name, split, strangers
 from utils.corpora import CORPORA
 from utils.dataset_loader import Clips, Recording, assign_folds, scan, split_speakers
 from utils.decoding import load_audio
 from utils.errors import DataError
 from utils.evaluation import Report, evaluate
-from utils.model_bundle import ONNX, seal
+from utils.model_bundle import ONNX, mark, seal
 from utils.predictor import Predictor
 from utils.systems import SYSTEMS, System
 
@@ -81,7 +82,7 @@ class _Fold:
 
     @property
     def name(self) -> str:
-        return f"{self.protocol}-{self.system.name}-{self.fold}-{self.seed}"
+        return fold_name(self.protocol, self.system.name, self.fold, self.seed)
 
     def entry(self, voice: str) -> Figures:
         named = {"protocol": self.protocol, "system": self.system.name, "fold": self.fold, "seed": self.seed}
@@ -122,7 +123,9 @@ def _measure(fold: _Fold, options: argparse.Namespace) -> Iterator[tuple[str, Fi
     knows_voices = any("voice" in member.hears for member in system.members)
     if "0" in wanted or knows_voices:
         fitted, seconds = _fit(system, known[0], chosen[0], seed, options.results / fold.name, options)
-        cost = _cost(system, fitted, test[1]) if fold.fold == PROTOCOLS[fold.protocol][0] else {}
+        bundle = _bundle(system, fitted, test[1], options.results / fold.name / BUNDLE)
+        first = fold.fold == PROTOCOLS[fold.protocol][0]
+        cost = {"parameters": fitted.parameters} | _cost(bundle, test[1]) if first else {}
         yield "0", _figures(fitted.probabilities(test[0].variants[0]), test, system) | cost | {"seconds": seconds}
     if not set(wanted) - {"0"}:
         return
@@ -189,23 +192,31 @@ def _short(report: Report) -> Figures:
     return {name: round(getattr(report, name), 4) for name in ("uar", "accuracy", "macro_f1")}
 
 
-def _cost(system: System, fitted: "train.Fitted", test: list[Recording]) -> Figures:
-    """Parameters, size, and the median milliseconds of a core for a clip through the Predictor, decoded already."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        train.trainer_of(system).export(fitted, folder)
+def _bundle(system: System, fitted: "train.Fitted", test: list[Recording], folder: Path) -> Path:
+    """`folder`, with what was trained as a bundle of the usual form: those who are tested are whom it never heard."""
+    if not folder.exists():
+        staging = folder.with_suffix(".part")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        train.trainer_of(system).export(fitted, staging)
         manifest = {"system": system.name, "labels": list(system.labels), "features": system.features.as_dict()}
-        seal(folder, {**manifest, "uncertain_below": 0.0, "metrics": {}})
-        predictor = Predictor.load(folder)
-        predictor.warm_up()
-        size = (folder / ONNX).stat().st_size
+        unheard = sorted({mark(recording.placed.speaker) for recording in test})
+        seal(staging, {**manifest, "uncertain_below": 0.0, "unheard": unheard, "metrics": {}})
+        staging.replace(folder)
+    return folder
+
+
+def _cost(bundle: Path, test: list[Recording]) -> Figures:
+    """Size, and the median milliseconds of a core for a clip through the Predictor, decoded already."""
+    predictor = Predictor.load(bundle)
+    predictor.warm_up()
     times = []
     for samples in [load_audio(recording.path) for recording in test[:60]]:
         begun = time.process_time()
         predictor.predict(samples)
         times.append(time.process_time() - begun)
     milliseconds = round(1000 * float(np.median(times)), 1)
-    return {"parameters": fitted.parameters, "megabytes": round(size / 1e6, 2), "milliseconds": milliseconds}
+    return {"megabytes": round((bundle / ONNX).stat().st_size / 1e6, 2), "milliseconds": milliseconds}
 
 
 def _shipped(options: argparse.Namespace) -> None:

@@ -1,17 +1,20 @@
 """What it brings that a model knows the voice, and a person's corrections: on the speakers it never heard in training.
 
 python benchmarks/personal.py [--models models/] [--data data/] [--cache cache/]      writes docs/personal.md
+python benchmarks/personal.py --results runs/accuracy                                 also that of every fold
 
-The speakers are those that `python train.py` kept for testing. Each figure is of clips that taught nothing,
-and is set against the same clips heard without.
+The speakers are those that `python train.py` kept for testing, and with --results those of each fold of each protocol
+that `benchmarks/accuracy.py ensemble` has measured, heard by what was trained without them. Each figure is of clips
+that taught nothing, and is set against the same clips heard without. docs/personal.json keeps the figures of the folds.
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,12 +24,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocols import unheard
+from benchmarks.protocols import BUNDLE, PROTOCOLS, fold_name, unheard
 from benchmarks.speakers import section
 from benchmarks.voices import speak
 from tests.made_up import MANNERS
 from utils.clip_store import ClipStore
 from utils.errors import VoiceError
+from utils.model_bundle import load_bundle
 from utils.personal import Personal
 from utils.personal_head import fit_head
 from utils.predictor import Predictor
@@ -40,6 +44,10 @@ DRAWS = 3  # of the clips that teach, for each speaker
 LEAST_TESTED = 6  # clips of a speaker that must be left
 ROUNDS = 200  # in which the cost of an answer is measured
 HEAD_CLIPS = 30
+HEADER = """| taught | speakers | UAR without | with | gain | gain of a speaker | got worse |
+|---|---|---|---|---|---|---|"""
+FOLDED = {"ravdess-8": "Eight emotions, the folds of RAVDESS", "six": "Six emotions, folds of four corpora"}
+"""Protocols whose folds are measured, and what the page calls them."""
 Floats = NDArray[np.float32]
 
 
@@ -106,7 +114,7 @@ def uar(truth: NDArray[np.intp], probabilities: Floats) -> float:
 
 def speakers(models: Path, data: Path, cache: Path) -> Iterator[Speaker]:
     """Those whom the bundle never heard."""
-    system = SYSTEMS[DEFAULT_SYSTEM]
+    system = replace(SYSTEMS[DEFAULT_SYSTEM], labels=load_bundle(models).labels)
     tested = unheard(models, data)
     clips, _ = system.load(tested, variants=0, cache=cache)
     names = np.array(clips.speakers)
@@ -170,7 +178,7 @@ def ordinary(speaker: Speaker) -> NDArray[np.intp]:
 
 
 def outcomes(predictor: Predictor, found: Sequence[Speaker]) -> list[Outcome]:
-    """Every way of teaching that this model can be taught in."""
+    """Every way of teaching that this model can be taught in; always the same ways, in the same order."""
     rows = []
     if predictor.knows_voices:
         for clips in (1, 3, 10):
@@ -185,7 +193,17 @@ def outcomes(predictor: Predictor, found: Sequence[Speaker]) -> list[Outcome]:
         if predictor.knows_voices:
             trials = list(with_head(predictor, found, each, profile=True))
             rows.append(Outcome(f"a head and a profile of {each} labelled an emotion", trials))
-    return [row for row in rows if row.trials]
+    return rows
+
+
+def by_folds(results: Path, protocol: str, data: Path, cache: Path) -> list[str]:
+    """The table's lines for the people of all folds together; none where a fold isn't there."""
+    bundles = [results / fold_name(protocol, DEFAULT_SYSTEM, fold, 0) / BUNDLE for fold in PROTOCOLS[protocol]]
+    if not all(bundle.exists() for bundle in bundles):
+        return []
+    folds = [outcomes(Predictor.load(bundle), list(speakers(bundle, data, cache))) for bundle in bundles]
+    together = (Outcome(ways[0].name, [t for way in ways for t in way.trials]) for ways in zip(*folds, strict=True))
+    return [outcome.row() for outcome in together if outcome.trials]
 
 
 def costs(predictor: Predictor) -> Costs:
@@ -228,9 +246,21 @@ def _seconds(doing: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
-def page(predictor: Predictor, rows: Sequence[Outcome], cost: Costs, who: str) -> str:
+def folds_section(protocol: str, rows: Sequence[str]) -> str:
+    """What the page says of the people of a protocol's folds."""
+    table = "\n".join((HEADER, *rows))
+    return f"""## {FOLDED[protocol]}
+
+{len(PROTOCOLS[protocol])} trainings, each tested on the people of its own fold, all of them together.
+
+{table}
+
+"""
+
+
+def page(predictor: Predictor, rows: Sequence[Outcome], cost: Costs, folds: str, who: str) -> str:
     """docs/personal.md."""
-    table = "\n".join(row.row() for row in rows)
+    table = "\n".join((HEADER, *(row.row() for row in rows if row.trials)))
     return f"""# What it learns of a person
 
 <!-- Written by benchmarks/personal.py: run it again instead of changing this. -->
@@ -240,8 +270,6 @@ each line sets clips that taught nothing against the same clips heard without. W
 for each speaker.
 The gain of a speaker is the median and, in brackets, what one speaker in ten stays below and what one in ten exceeds.
 
-| taught | speakers | UAR without | with | gain | gain of a speaker | got worse |
-|---|---|---|---|---|---|---|
 {table}
 
 A head is made from three clips of an emotion on, and only where it does better on the clips that taught it, each left
@@ -252,7 +280,7 @@ a profile adds {cost.profile:.2f} ms, a head of {HEAD_CLIPS} corrected clips {co
 {cost.both:.2f} ms, with what is read from the database (processor time; the quickest of {ROUNDS} answers with, less the
 quickest without).
 
-{who}"""
+{folds}{who}"""
 
 
 def main() -> int:
@@ -261,6 +289,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--cache", type=Path, default=Path("cache"))
+    parser.add_argument("--results", type=Path, help="folder of benchmarks/accuracy.py, to measure its folds, too")
     parser.add_argument("--page", type=Path, default=PAGE, help="where to write (default: docs/personal.md)")
     options = parser.parse_args()
     try:
@@ -271,7 +300,13 @@ def main() -> int:
         return 1
     people = [(speaker.name, speaker.summaries) for speaker in found]
     who = section(predictor.speakers, people) if predictor.speakers else ""
-    text = page(predictor, outcomes(predictor, found), costs(predictor), who)
+    kept = options.page.with_suffix(".json")
+    folds: dict[str, list[str]] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    for protocol in FOLDED if options.results else ():
+        folds[protocol] = by_folds(options.results, protocol, options.data, options.cache) or folds.get(protocol, [])
+    kept.write_text(json.dumps(folds, indent=1) + "\n", encoding="utf-8")
+    sections = "".join(folds_section(protocol, folds[protocol]) for protocol in FOLDED if folds.get(protocol))
+    text = page(predictor, outcomes(predictor, found), costs(predictor), sections, who)
     options.page.write_text(text, encoding="utf-8")
     print(text)
     return 0

@@ -26,6 +26,13 @@ CHOOSING_ACTORS = 3  # of those that are not tested
 FOLDS = 5
 PROTOCOLS = {"own": ("random",), "ravdess-8": tuple("01234"), "six": tuple("01234"), "loco": FOUR}
 """Protocols and the names of their folds."""
+BUNDLE = "bundle"
+"""The folder, in that of a fold, of what was trained there."""
+
+
+def fold_name(protocol: str, system: str, fold: str, seed: int) -> str:
+    """What a fold's files and folder are called."""
+    return f"{protocol}-{system}-{fold}-{seed}"
 
 
 def strangers(system: System) -> str:

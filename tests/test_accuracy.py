@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import accuracy, accuracy_page
 from benchmarks.accuracy_page import NOTES, PAGE, STORE, gather, page, plot, read
+from benchmarks.protocols import BUNDLE, unheard
 from tests.made_up import fill
 from utils.emotions import DEFAULT_LABELS
 from utils.systems import SYSTEMS, OwnTerms
@@ -120,6 +121,8 @@ def test_a_measured_fold_is_kept_and_not_measured_again(
     assert found["milliseconds"] > 0
     assert found["megabytes"] > 0
     assert "| `svm` | 30 |" in (tmp_path / "PAGE").read_text("utf-8")
+    tested = unheard(tmp_path / "results" / "own-svm-random-0" / BUNDLE, tmp_path / "data")
+    assert len(tested) >= found["clips"], "its bundle knows the people that were tested"
     monkeypatch.setattr(accuracy, "_fit", lambda *arguments: pytest.fail("it was trained again"))
     assert measure() == 0
     assert accuracy_page.read() == [found]
