@@ -26,6 +26,7 @@ from utils.features import FeatureSettings
 from utils.model_bundle import CARD, KERAS, MANIFEST, ONNX, SCALER, verify_files
 from utils.predictor import Predictor
 from utils.systems import DEFAULT_SYSTEM, SYSTEMS, Member, System
+from utils.voice_profile import FLAGS, flags
 
 if TYPE_CHECKING:
     import keras
@@ -450,6 +451,31 @@ def test_members_are_averaged_and_calibrated(tmp_path: Path) -> None:
     found = ops.convert_to_numpy(together({"features": features})["probabilities"])
     assert np.abs(found - expected).max() < 1e-5
     assert fitted.probabilities(features).sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_the_more_clips_a_voice_was_learnt_from_the_more_its_networks_say() -> None:
+    from keras import Model, layers, ops
+
+    from utils.networks import combine
+
+    def always(logit: float, *sizes: int) -> Model:
+        """A network that gives the first of two labels `logit`, whatever it hears."""
+        inputs = [layers.Input((size,)) for size in sizes]
+        layer = layers.Dense(2)
+        network = Model(inputs, layer(inputs[0]))
+        layer.set_weights([np.zeros((sizes[0], 2)), np.array([logit, 0.0])])
+        return network
+
+    shapes = {"summary": (3,), "voice": (3 + FLAGS,)}
+    hears = [("summary",), ("summary", "voice")]
+    together = combine([always(0.0, 3), always(4.0, 3, 3 + FLAGS)], hears, shapes, (1.0, 1.0))
+    voices = np.stack([np.zeros(3 + FLAGS, np.float32), *(np.r_[0, 0, 0, flags("mixed", n)] for n in (1, 9, 10_000))])
+    found = ops.convert_to_numpy(
+        together({"summary": np.ones((4, 3), np.float32), "voice": voices.astype(np.float32)})["probabilities"]
+    )
+    logits = np.log(found[:, 0] / found[:, 1])
+    assert logits == pytest.approx([0, 4 * 0.5, 4 * 0.75**0.5, 4], abs=0.01)
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 INPUTS = ("features", "summary", "voice")
 STEP_FRAMES = 4  # 69 ms a step: recurrent networks hear speech better in fewer, longer steps
-KNOWN_SHARE = 0.5  # of the networks that know the voice in the mean of both kinds
 EMBEDDING = "embedding"
 
 
@@ -140,8 +139,9 @@ def combine(
 ) -> "keras.Model":
     """One network of normalized inputs with probabilities.
 
-    The logits of the members that don't hear the voice are averaged; where the voice is known, `KNOWN_SHARE` of the
-    mean of the others comes in. They are divided by the temperature for an unknown or a known voice, and softmaxed.
+    The logits of the members that don't hear the voice are averaged; where it is known, the mean of the others takes
+    their place, the more so the more clips it was learnt from: by the root of how certain their mean is. They are
+    divided by the temperature for an unknown or a known voice, and softmaxed.
 
     Args:
         members: trained networks.
@@ -171,7 +171,8 @@ def combine(
     logits, temperature = _mean(general), temperatures[0]
     if known:
         whether = ops.sum(inputs["voice"][:, -FLAGS:-1], axis=1, keepdims=True)
-        logits = logits + KNOWN_SHARE * whether * (_mean(known) - logits)
+        certainty = inputs["voice"][:, -1:]  # 0 where it is unknown
+        logits = logits + ops.sqrt(certainty) * (_mean(known) - logits)
         temperature = temperatures[0] + whether * (temperatures[1] - temperatures[0])
     outputs = {
         "probabilities": layers.Softmax(name="probabilities")(logits / temperature),
