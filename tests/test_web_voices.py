@@ -1,5 +1,6 @@
 """Voices through the API: taught, used, switched off, deleted; and why a clip was judged so."""
 
+import html
 import io
 import json
 import re
@@ -12,6 +13,7 @@ from benchmarks.voices import speak
 from tests.fakes import FakePredictor, prediction
 from tests.made_up import MANNERS, person, tiny_bundle, tiny_speakers, voice_onnx
 from utils.decoding import encode_wav
+from utils.emotions import STRENGTH
 from utils.explanation import PARTS, SIDES
 from utils.predictor import Predictor
 from utils.voice_profile import VoiceProfile
@@ -88,6 +90,8 @@ def test_how_strongly_is_said_once_and_not_kept(make_app):
     assert all("intensity" not in clip for clip in client.get("/api/clips").json["clips"])
     said = [re.search(r"data-strength>(.*?)<", sent("/").text)[1] for _ in range(3)]
     assert said == [", strongly", "", ", mildly"]
+    carried = re.search('data-strengths="(.*?)"', client.get("/").text)[1]
+    assert json.loads(html.unescape(carried)) == [list(step) for step in STRENGTH]
 
 
 def test_who_speaks_is_said_once_and_not_kept(make_app, tmp_path):
