@@ -162,7 +162,7 @@ def _fit(
         features = np.concatenate([known.variants[0], chosen.variants[0]])
         joined = {
             name: np.concatenate([getattr(known, name), getattr(chosen, name)])
-            for name in ("truth", "weights", "speakers")
+            for name in ("truth", "weights", "speakers", "strong")
         }
         known = Clips([features], **joined)
     begun, resumed = time.process_time(), place.exists()

@@ -37,6 +37,7 @@ class Result:
         else:
             fields = ("emotion", "confidence", "probabilities", "status", "voiced_seconds")
             record.update((field, getattr(self.outcome, field)) for field in fields)
+            record |= {} if self.outcome.intensity is None else {"intensity": self.outcome.intensity}
             record |= {"who": vars(self.outcome.who)} if self.outcome.who else {}
         return json.dumps(record)
 

@@ -7,7 +7,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from utils.emotions import CERTAINTY, EMOJI
+from utils.emotions import CERTAINTY, EMOJI, strength
 from utils.errors import NoSpeechError, TooShortError, VoiceError
 from utils.language import Language
 from utils.predictor import Prediction
@@ -26,16 +26,17 @@ def printable(text: str) -> str:
 
 
 def headline(judged: "Prediction | Clip", words: Language) -> str:
-    """The answer in one line, for a prediction or clip with speech: emoji, emotion, confidence."""
+    """The answer in one line, for a prediction or clip with speech: emoji, emotion, strength, confidence."""
     if judged.status == "uncertain":
         ranked = sorted(judged.probabilities, key=judged.probabilities.__getitem__, reverse=True)[:2]
         named = [f"{words.say(name)} ({words.percent(judged.probabilities[name])})" for name in ranked]
         if len(named) == 1:
             return "🤔 " + words.say("Not sure: perhaps {first}", first=named[0])
         return "🤔 " + words.say("Not sure: perhaps {first} or {second}", first=named[0], second=named[1])
-    sure = words.say(next(sure for least, sure in CERTAINTY if judged.confidence >= least))
     emotion = judged.emotion or ""
-    return f"{EMOJI.get(emotion, '❔')} {words.say(emotion)}, {sure} ({words.percent(judged.confidence)})"
+    sure = next(sure for least, sure in CERTAINTY if judged.confidence >= least)
+    said = ", ".join(words.say(word) for word in (emotion, strength(judged.intensity), sure) if word)
+    return f"{EMOJI.get(emotion, '❔')} {said} ({words.percent(judged.confidence)})"
 
 
 def speaker(who: Who, words: Language) -> str:

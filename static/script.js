@@ -31,6 +31,7 @@ const storage = attempt(() => localStorage);
 const config = JSON.parse(find("config").textContent);
 config.filter = { emotion: find("filter")?.value ?? "", search: find("search")?.value ?? "" };
 config.certainty = JSON.parse(find("answer-place").dataset.certainty);
+config.strengths = JSON.parse(find("answer-place").dataset.strengths);
 
 const seconds = once(measure);
 const client = createClient({ fetch: fetch.bind(globalThis), XMLHttpRequest });

@@ -78,10 +78,10 @@ def tiny_speakers() -> Speakers:
     return fitted
 
 
-def tiny_onnx(labels: Sequence[str] = DEFAULT_LABELS, seed: int = 0) -> bytes:
+def tiny_onnx(labels: Sequence[str] = DEFAULT_LABELS, seed: int = 0, intensity: float | None = None) -> bytes:
     """A network of the served kind, (clips, 174, 120) -> (clips, labels): the mean frame through one layer.
 
-    The mean frame is the embedding.
+    The mean frame is the embedding. With an `intensity`, everything is expressed as strongly as that.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -92,14 +92,28 @@ def tiny_onnx(labels: Sequence[str] = DEFAULT_LABELS, seed: int = 0) -> bytes:
             helper.make_node("ReduceMean", ["raw_features"], ["embedding"], axes=[1], keepdims=0),
             helper.make_node("MatMul", ["embedding", "weights"], ["logits"]),
             helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+            *(
+                []
+                if intensity is None
+                else [helper.make_node("Gemm", ["embedding", "nothing", "always"], ["intensity"])]
+            ),
         ],
         "tiny",
         [helper.make_tensor_value_info("raw_features", TensorProto.FLOAT, ["clips", 174, 120])],
         [
             helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["clips", len(labels)]),
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["clips", 120]),
+            *(
+                []
+                if intensity is None
+                else [helper.make_tensor_value_info("intensity", TensorProto.FLOAT, ["clips", 1])]
+            ),
         ],
-        [numpy_helper.from_array(weights, "weights")],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.zeros((120, 1), dtype=np.float32), "nothing"),
+            numpy_helper.from_array(np.array([intensity or 0.0], dtype=np.float32), "always"),
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return model.SerializeToString()

@@ -25,7 +25,7 @@ def some_clips(count: int, seed: int, variants: int = 0) -> Clips:
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, len(LABELS), count)
     arrays = [(rng.normal(5, 3, (count, 12)) + 4 * np.eye(12)[truth]).astype(np.float16) for _ in range(variants + 1)]
-    return Clips(arrays, truth, np.ones(count, np.float32), np.array(["somebody"] * count))
+    return Clips(arrays, truth, np.ones(count, np.float32), np.array(["somebody"] * count), np.full(count, -1))
 
 
 def fitted(estimator: Callable[[int], Any], seed: int = 0, variants: int = 0) -> classical.Fitted:

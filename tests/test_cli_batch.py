@@ -2,6 +2,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,18 @@ def test_one_file_as_json(capsys):
     assert (line["file"], line["emotion"], line["confidence"]) == ("voice.wav", "angry", 0.75)
     assert tuple(line["probabilities"]) == LABELS
     assert (line["status"], line["voiced_seconds"]) == ("ok", 2.14)
+
+
+def test_how_strongly_is_said_where_it_is_known_and_clear(capsys):
+    lines = {}
+    for intensity in (None, 0.9, 0.5, 0.1):
+        predict = FakePredict(replace(heard(), intensity=intensity))
+        [lines[intensity]] = judge(capsys, "a.wav", predict=predict)[1]
+        [found] = judge_json(capsys, "a.wav", predict=predict)[1]
+        assert found.get("intensity") == intensity and ("intensity" in found) == (intensity is not None)
+    assert lines[None] == lines[0.5] == "a.wav  😠 angry, fairly sure (75%)"
+    assert lines[0.9] == "a.wav  😠 angry, strongly, fairly sure (75%)"
+    assert lines[0.1] == "a.wav  😠 angry, mildly, fairly sure (75%)"
 
 
 def test_an_uncertain_file_is_read_and_says_so(capsys):

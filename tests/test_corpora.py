@@ -84,11 +84,11 @@ def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
         (NEMO, "EB0_sadness_3", "sad", "nemo-EB0", None),
         (NEMO, "EB0_anger_4", "angry", "nemo-EB0", None),
         (NEMO, "EB0_fear_123", "fear", "nemo-EB0", None),
-        (BANGLASER, "03-01-01-01-01-01-01", "happy", "banglaser-01", "normal"),
-        (BANGLASER, "03-01-02-01-03-03-34", "sad", "banglaser-34", "normal"),
-        (BANGLASER, "03-01-03-02-01-02-20", "angry", "banglaser-20", "strong"),
-        (BANGLASER, "01-01-04-02-03-01-15", "surprise", "banglaser-15", "strong"),
-        (BANGLASER, "03-01-05-01-01-01-30", "neutral", "banglaser-30", "normal"),
+        (BANGLASER, "03-01-01-01-01-01-01", "happy", "banglaser-01", None),
+        (BANGLASER, "03-01-02-01-03-03-34", "sad", "banglaser-34", None),
+        (BANGLASER, "03-01-03-02-01-02-20", "angry", "banglaser-20", None),
+        (BANGLASER, "01-01-04-02-03-01-15", "surprise", "banglaser-15", None),
+        (BANGLASER, "03-01-05-01-01-01-30", "neutral", "banglaser-30", None),
     ],
 )
 def test_a_name_says_emotion_speaker_and_intensity(

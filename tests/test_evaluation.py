@@ -12,6 +12,7 @@ from utils.evaluation import (
     answer_threshold,
     bootstrap_interval,
     evaluate,
+    evaluate_strength,
     expected_calibration_error,
     fit_temperature,
     plot_confusion,
@@ -218,3 +219,22 @@ def test_plots_are_pngs(tmp_path: Path) -> None:
         assert content.startswith(b"\x89PNG\r\n\x1a\n")
         assert len(content) > 5000
     assert len(list(tmp_path.iterdir())) == 4
+
+
+# --- How strongly
+
+
+def test_only_clear_probabilities_are_words_that_may_be_wrong() -> None:
+    strong = np.array([True, True, True, False, False, False])
+    report = evaluate_strength(np.array([0.9, 0.8, 0.5, 0.6, 0.8, 0.1]), strong, list("abcabc"))
+    assert (report.clips, report.clear, report.right) == (6, pytest.approx(4 / 6), 0.75)
+    assert report.auc == pytest.approx((3 + 2.5 + 1) / 9)
+    assert report.auc_interval[0] <= report.auc <= report.auc_interval[1]
+    assert report.right_interval[0] <= report.right <= report.right_interval[1]
+
+
+def test_unclear_strengths_are_no_words_and_one_kind_can_not_be_judged() -> None:
+    report = evaluate_strength(np.array([0.6, 0.4]), np.array([True, False]), ["a", "a"])
+    assert (report.auc, report.clear, report.right, report.right_interval) == (1.0, 0.0, 0.0, (0.0, 0.0))
+    with pytest.raises(ValueError, match="no clips"):
+        evaluate_strength(np.array([0.6, 0.4]), np.array([True, True]), ["a", "a"])

@@ -45,6 +45,7 @@ LAYERS = (
     "model_card",
     "champion",
     "batches",
+    "summary_heads",
     "training",
     "classical",
     "transcription",
@@ -83,6 +84,7 @@ TRAINING_MODULES = {
     "utils/speaker_fit.py",
     "utils/training.py",
     "utils/batches.py",
+    "utils/summary_heads.py",
 }
 
 SERVING_DOORS = ("web_app.py", "app.py")

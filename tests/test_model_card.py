@@ -1,9 +1,12 @@
 """What a bundle is worth, measured through the Predictor, and the card that says so."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tests.made_up import fill, tiny_bundle
+from tests.made_up import fill, tiny_bundle, tiny_onnx
 from utils.dataset_loader import Recording, Split, assign_folds, scan, split_speakers
 from utils.decoding import encode_wav
 from utils.emotions import DEFAULT_LABELS
@@ -60,6 +63,25 @@ def test_the_card_says_it_all(predictor: Predictor, recordings: list[Recording])
     assert "| nEMO | 6 | CC BY-NC-SA 4.0 |" in card
     assert f"{measured.refused} of\n6 clips were refused" in card
     assert "{" not in card
+
+
+def test_how_strongly_is_measured_where_a_corpus_says(
+    predictor: Predictor, recordings: list[Recording], tmp_path: Path
+) -> None:
+    acted = [
+        replace(one, placed=replace(one.placed, intensity="strong" if number % 2 else "normal"))
+        for number, one in enumerate(recordings[1:-1])
+    ]
+    telling = Predictor.load(tiny_bundle(tmp_path, onnx=tiny_onnx(intensity=0.9)))
+    measured = measure(telling, acted)
+    feeling = [one for one in acted if one.label != "neutral"]
+    assert measured.strength["nemo"].clips == len(feeling)
+    assert (measured.strength["nemo"].auc, measured.strength["nemo"].clear) == (0.5, 1.0)
+    assert measured.strength["nemo"].right == np.mean([one.placed.intensity == "strong" for one in feeling])
+    assert "**How strongly.**" in model_card(SYSTEMS[DEFAULT_SYSTEM], measured, Split([], [], acted))
+    for untold in (measure(telling, recordings), measure(predictor, acted)):
+        assert untold.strength == {} and "strength" not in untold.as_dict()
+        assert "How strongly" not in model_card(SYSTEMS[DEFAULT_SYSTEM], untold, Split([], [], acted))
 
 
 def test_a_label_without_clips_has_no_recall(predictor: Predictor, recordings: list[Recording]) -> None:

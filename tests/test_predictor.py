@@ -145,6 +145,27 @@ def test_the_network_is_not_asked_about_silence(predictor: Predictor) -> None:
     assert (examined.prediction.status, examined.features, examined.heard) == ("no_speech", None, None)
 
 
+def test_how_strongly_is_told_of_emotions_that_can_be_strong(folder: Path, tmp_path: Path) -> None:
+    telling = Predictor.load(tiny_bundle(tmp_path, onnx=tiny_onnx(intensity=0.9)))
+    examined = telling.examine(speak(3))
+    assert examined.heard is not None
+    assert examined.prediction.intensity == examined.heard.strength(examined.prediction.emotion)
+    assert [examined.heard.strength(emotion) for emotion in ("neutral", "calm", None)] == [None] * 3
+    assert examined.heard.strength("angry") == pytest.approx(0.9)
+    assert telling.predict(np.zeros(48_000, np.float32)).intensity is None
+    silent = Predictor.load(folder).examine(speak(3)).heard
+    assert silent is not None and silent.strength("angry") is None
+
+
+@pytest.mark.skipif(not ships, reason="no model ships yet")
+def test_whoever_is_loud_is_not_called_strong_for_it() -> None:
+    shipped, voice = Predictor.load(SHIPPED), 0.2 * speak(3)
+    quiet, plain, loud = (shipped.examine(gain * voice).heard for gain in (0.25, 1, 4))
+    assert quiet and plain and loud
+    strengths = [heard.strength("angry") for heard in (quiet, plain, loud)]
+    assert strengths == pytest.approx([strengths[1]] * 3, abs=0.05)
+
+
 @pytest.mark.skipif(not ships, reason="no model ships yet")
 def test_the_embedding_is_the_same_whether_the_voice_is_known_or_not() -> None:
     """What a head learnt stays right when a profile is switched on or off."""

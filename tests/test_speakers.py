@@ -125,7 +125,8 @@ def test_training_leaves_it_with_systems_that_know_voices(tmp_path):
         rng = np.random.default_rng(numbers)
         frames = rng.normal(size=(len(numbers), 1, 1, 120)) + rng.normal(size=(len(numbers), 6, 174, 120))
         variants = [frames.reshape(-1, 174, 120).astype(np.float16)] * 2
-        return Clips(variants, np.zeros(len(names), dtype=np.intp), np.ones(len(names), dtype=np.float32), names)
+        truth, strong = np.zeros(len(names), dtype=np.intp), np.full(len(names), -1, dtype=np.int8)
+        return Clips(variants, truth, np.ones(len(names), dtype=np.float32), names, strong)
 
     for system in ("ensemble", "statistics"):
         (tmp_path / system).mkdir()

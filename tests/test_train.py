@@ -349,7 +349,8 @@ def some_clips(count: int = 60, seed: int = 0, variants: int = 1) -> Any:
     truth = rng.integers(0, 6, count)
     arrays = [rng.normal(3, 2, (count, 174, 120)) + 0.3 * np.eye(120)[truth][:, None, :] for _ in range(variants + 1)]
     weights, speakers = np.ones(count, dtype=np.float32), np.array([f"speaker {i % 5}" for i in range(count)])
-    return Clips([array.astype(np.float16) for array in arrays], truth, weights, speakers)
+    strong = (rng.integers(-1, 2, count)).astype(np.int8)
+    return Clips([array.astype(np.float16) for array in arrays], truth, weights, speakers, strong)
 
 
 def fit(folder: Path, *, epochs: int = 5, seed: int = 0, watch: Any = None, **changes: Any) -> Any:

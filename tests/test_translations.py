@@ -11,7 +11,7 @@ import pytest
 from babel import Locale
 from babel.messages.pofile import read_po, write_po
 
-from utils.emotions import ALL_EMOTIONS, CERTAINTY, SAMPLE_SENTENCES
+from utils.emotions import ALL_EMOTIONS, CERTAINTY, SAMPLE_SENTENCES, STRENGTH
 from utils.language import LANGUAGES, Language
 
 ROOT = Path(__file__).parents[1]
@@ -107,7 +107,8 @@ def test_emotions_certainty_and_sentences_have_their_words(code):
     emotions = [language.say(name) for name in ALL_EMOTIONS]
     assert len(set(emotions)) == len(ALL_EMOTIONS)
     assert not any(len(word) > 15 for word in emotions), "too long for the bars"
-    assert len({language.say(words) for _, words in CERTAINTY} - {words for _, words in CERTAINTY}) == len(CERTAINTY)
+    graded = {words for _, words in (*CERTAINTY, *STRENGTH) if words}
+    assert len({language.say(words) for words in graded} - graded) == len(graded)
     assert not {language.say(sentence) for sentence in SAMPLE_SENTENCES} & set(SAMPLE_SENTENCES)
 
 

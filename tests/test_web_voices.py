@@ -1,14 +1,19 @@
 """Voices through the API: taught, used, switched off, deleted; and why a clip was judged so."""
 
+import html
 import io
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.voices import speak
+from tests.fakes import FakePredictor, prediction
 from tests.made_up import MANNERS, person, tiny_bundle, tiny_speakers, voice_onnx
 from utils.decoding import encode_wav
+from utils.emotions import STRENGTH
 from utils.explanation import PARTS, SIDES
 from utils.predictor import Predictor
 from utils.voice_profile import VoiceProfile
@@ -70,6 +75,23 @@ def test_a_voice_is_taught_used_switched_off_and_deleted(client, teach, send, se
     assert send(sentences[0]).json["probabilities"] == before["probabilities"]
     assert client.delete(f"/api/voices/{voice['id']}").status_code == 204
     assert client.get("/api/voices").json == {"voices": []}
+
+
+def test_how_strongly_is_said_once_and_not_kept(make_app):
+    model = FakePredictor(*(replace(prediction("angry"), intensity=p) for p in (0.9, None, 0.9, 0.5, 0.1)))
+    client = make_app(predictor=model).test_client()
+
+    def sent(place):
+        return client.post(place, data={"audio": (io.BytesIO(encode_wav(speak(1))), "a.wav")})
+
+    heard, untold = sent("/api/clips").json, sent("/api/clips").json
+    assert heard["intensity"] == 0.9 and "intensity" not in untold
+    assert "intensity" not in client.get(f"/api/clips/{heard['id']}").json
+    assert all("intensity" not in clip for clip in client.get("/api/clips").json["clips"])
+    said = [re.search(r"data-strength>(.*?)<", sent("/").text)[1] for _ in range(3)]
+    assert said == [", strongly", "", ", mildly"]
+    carried = re.search('data-strengths="(.*?)"', client.get("/").text)[1]
+    assert json.loads(html.unescape(carried)) == [list(step) for step in STRENGTH]
 
 
 def test_who_speaks_is_said_once_and_not_kept(make_app, tmp_path):

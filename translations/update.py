@@ -78,7 +78,8 @@ def extract() -> Catalog:
     for path, method, keywords in jobs:
         for _, sentence, _, _ in extract_from_file(method, path, keywords=keywords):
             catalogue.add(sentence, locations=[(path.relative_to(ROOT).as_posix(), 0)])
-    for words in (emotions.ALL_EMOTIONS, [name for _, name in emotions.CERTAINTY], emotions.SAMPLE_SENTENCES):
+    graded = [name for _, name in (*emotions.CERTAINTY, *emotions.STRENGTH) if name]
+    for words in (emotions.ALL_EMOTIONS, graded, emotions.SAMPLE_SENTENCES):
         for sentence in words:
             catalogue.add(sentence, locations=[("utils/emotions.py", 0)])
     return catalogue

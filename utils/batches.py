@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from utils.dataset_loader import Clips
+from utils.emotions import PLAIN
 from utils.networks import INPUTS
 from utils.summary import summarize, summary_scale, summary_size
 from utils.systems import Member, System
@@ -17,7 +18,6 @@ from utils.voice_profile import FLAGS, KINDS, flags
 Floats = NDArray[np.float32]
 PROFILE_CLIPS = {"mixed": (3, 5, 10, 20, 50), "ordinary": (2, 3, 5, 8, 12)}  # as people will give them
 PROFILES = 24  # drawn for each voice and epoch
-_ORDINARY = ("neutral", "calm")
 _BLOCK = 512
 
 
@@ -61,7 +61,7 @@ class Voices:
     def __init__(self, clips: Clips, labels: Sequence[str], clip_summaries: Floats) -> None:
         self._summaries = clip_summaries
         _, self._voice_of = np.unique(clips.speakers, return_inverse=True)
-        ordinary = np.isin(clips.truth, [labels.index(label) for label in _ORDINARY if label in labels])
+        ordinary = np.isin(clips.truth, [labels.index(label) for label in PLAIN if label in labels])
         everything = [np.flatnonzero(self._voice_of == voice) for voice in range(self._voice_of.max() + 1)]
         self._of = {"mixed": everything, "ordinary": [clips_[ordinary[clips_]] for clips_ in everything]}
 

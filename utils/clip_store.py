@@ -47,7 +47,7 @@ class Clip:
     """One stored clip and what was heard in it; the fields of a prediction are as in `Prediction`.
 
     `correction` is the emotion that its visitor says it was, which may be the one that was heard; None: not said.
-    `who` is told with the answer and not stored: None ever after.
+    `who` and `intensity` are told with the answer and not stored: None ever after.
     """
 
     id: str
@@ -67,6 +67,7 @@ class Clip:
     voice: str | None = None
     personal: bool = False
     who: Who | None = None
+    intensity: float | None = None
 
 
 class ClipStore:
@@ -327,6 +328,7 @@ def new_clip(samples: np.ndarray, prediction: Prediction, source: Source, filena
         voice=prediction.voice,
         personal=prediction.personal,
         who=prediction.who,
+        intensity=prediction.intensity,
     )
 
 
@@ -336,7 +338,7 @@ def _transcript_row(transcript: Transcript) -> dict[str, str | None]:
 
 def _row(clip: Clip) -> dict[str, Any]:
     values = vars(clip) | {"heard_start": clip.heard[0], "heard_end": clip.heard[1]}
-    del values["heard"], values["transcript"], values["who"]
+    del values["heard"], values["transcript"], values["who"], values["intensity"]
     return values | _transcript_row(clip.transcript)
 
 

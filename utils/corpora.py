@@ -168,7 +168,8 @@ NEMO = Corpus(
 )
 
 # Three names begin 01-01- instead of 03-01-. They are exactly the three takes that actor 15 lacks otherwise,
-# so the first field is a slip, and all other fields are believed.
+# so the first field is a slip, and all other fields are believed. All angry and surprised takes are called strong and
+# no others are: that is the emotion once more, so nobody knows how strongly they were acted.
 BANGLASER = Corpus(
     name="banglaser",
     title="BanglaSER",
@@ -178,12 +179,11 @@ BANGLASER = Corpus(
     example="03-01-02-01-03-01-34.wav",
     people="banglaser",
     pattern=re.compile(
-        r"0[13]-01-(?P<emotion>0[1-5])-(?P<intensity>0[12])-0[1-3]-0[1-3]"
+        r"0[13]-01-(?P<emotion>0[1-5])-0[12]-0[1-3]-0[1-3]"
         r"-(?P<speaker>0[1-9]|[12]\d|3[0-4])",
         re.ASCII,
     ),
     emotions={"01": "happy", "02": "sad", "03": "angry", "04": "surprise", "05": "neutral"},
-    intensities=_RAVDESS_INTENSITIES,
 )
 
 CORPORA = {corpus.name: corpus for corpus in (RAVDESS, RAVDESS_SONG, CREMA_D, NEMO, BANGLASER)}

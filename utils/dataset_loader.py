@@ -22,6 +22,8 @@ from utils.emotions import ALL_EMOTIONS, label_for
 from utils.errors import AudioError, DataError
 from utils.features import FeatureSettings, extract_features
 
+_STRONG = {"strong": 1, "normal": 0, None: -1}
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -59,13 +61,15 @@ class Clips:
     """Clips with what training needs to know of them.
 
     `variants` holds float16 features (clips, *settings.shape): the clips as they are, then each random variant of them.
-    `truth` is the position of each clip's label, `weights` how much it counts, `speakers` whose voice it is.
+    `truth` is the position of each clip's label, `weights` how much it counts, `speakers` whose voice it is ("corpus
+    person"), `strong` 1 where the emotion was acted strongly, 0 where it was not, and -1 where nobody says.
     """
 
     variants: Sequence[NDArray[np.float16]]
     truth: NDArray[np.intp]
     weights: NDArray[np.float32]
     speakers: NDArray[np.str_]
+    strong: NDArray[np.int8]
 
 
 def scan(data: Path, labels: Sequence[str], without: Iterable[str] = ()) -> list[Recording]:
@@ -249,7 +253,8 @@ def load_clips(
     kept = [recordings[i] for i in loaded[0].kept]
     truth = np.array([labels.index(recording.label) for recording in kept])
     speakers = np.array([f"{recording.placed.corpus} {recording.placed.speaker}" for recording in kept])
-    return Clips([features.arrays for features in loaded], truth, clip_weights(kept), speakers), kept
+    strong = np.array([_STRONG[recording.placed.intensity] for recording in kept], dtype=np.int8)
+    return Clips([features.arrays for features in loaded], truth, clip_weights(kept), speakers, strong), kept
 
 
 def _key(settings: FeatureSettings, variant: int, chain: str) -> bytes:

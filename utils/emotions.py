@@ -20,8 +20,18 @@ EMOJI = {
     "surprise": "😲",
 }
 
+PLAIN = ("neutral", "calm")
+"""Emotions that nobody expresses strongly."""
+
 CERTAINTY = ((0.85, "very sure"), (0.65, "fairly sure"), (0.45, "leaning that way"), (0.0, "only a guess"))
 """Least probability -> how sure that is in words, falling."""
+
+STRENGTH = ((0.75, "strongly"), (0.25, ""), (0.0, "mildly"))
+"""Least probability that an emotion was expressed strongly -> how it was expressed; nothing where that isn't clear.
+
+Of speakers who were held out, these words are right in more than 80 % (docs/model-search.md); templates/_clip.html
+says the same.
+"""
 
 SAMPLE_SENTENCES = (
     "The kettle is on, so come and sit with me for a while.",
@@ -32,6 +42,11 @@ SAMPLE_SENTENCES = (
     "There is a letter for you on the kitchen table.",
 )
 """Sentences to read aloud that fit any emotion, for people who don't know what to say."""
+
+
+def strength(intensity: float | None) -> str:
+    """How an emotion was expressed, as in `STRENGTH`; nothing where `intensity` is None."""
+    return "" if intensity is None else next(word for least, word in STRENGTH if intensity >= least)
 
 
 def label_for(emotion: str, labels: tuple[str, ...]) -> str | None:

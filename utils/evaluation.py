@@ -1,11 +1,13 @@
 """How good a system is: NumPy in, a frozen report out, and the plots of the model card."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from utils.emotions import strength
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
@@ -27,6 +29,27 @@ class Report:
     ece: float
     recalls: dict[str, float | None]
     confusion: tuple[tuple[int, ...], ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class StrengthReport:
+    """How well a probability tells strong from normal emotions on some clips.
+
+    `auc` is the area under the curve (0.5: by chance), `clear` for how many of the clips the probability is clear
+    enough to be put into words, `right` the share of these whose word is right (0.0 where there are none). The
+    intervals are 95%, over speakers.
+    """
+
+    clips: int
+    auc: float
+    auc_interval: tuple[float, float]
+    clear: float
+    right: float
+    right_interval: tuple[float, float]
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -77,15 +100,56 @@ def bootstrap_interval(
     truth: Integers, heard: Integers, speakers: Sequence[str | None], *, rounds: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
     """95% interval of the UAR if other speakers had been drawn: whole speakers are resampled, not clips."""
+
+    def uar(drawn: Integers) -> float:
+        return unweighted_average_recall(truth[drawn], heard[drawn])
+
+    return _interval(uar, speakers, rounds, seed)
+
+
+def _interval(
+    measured: Callable[[Integers], float], speakers: Sequence[str | None], rounds: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """95% interval of what is `measured` on the positions of clips, over draws of speakers; NaN counts as no draw."""
     names, which = np.unique([str(speaker) for speaker in speakers], return_inverse=True)
     clips_of = [np.flatnonzero(which == i) for i in range(len(names))]
     rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(rounds):
-        drawn = np.concatenate([clips_of[i] for i in rng.integers(0, len(names), len(names))])
-        values.append(unweighted_average_recall(truth[drawn], heard[drawn]))
-    low, high = np.percentile(values, [2.5, 97.5])
+    drawn = (np.concatenate([clips_of[i] for i in rng.integers(0, len(names), len(names))]) for _ in range(rounds))
+    low, high = np.nanpercentile([measured(clips) for clips in drawn], [2.5, 97.5])
     return float(low), float(high)
+
+
+def evaluate_strength(probabilities: Floats, strong: NDArray[np.bool_], speakers: Sequence[str]) -> StrengthReport:
+    """Compares probabilities (clips,) with whether the emotion was acted strongly (clips,).
+
+    Raises:
+        ValueError: all clips are strong, or none is.
+    """
+    if strong.all() or not strong.any():
+        raise ValueError("there are no clips to tell apart")
+    from sklearn.metrics import roc_auc_score
+
+    words = np.array([strength(float(p)) for p in probabilities])
+    hit = words == np.where(strong, strength(1.0), strength(0.0))
+    everything = np.arange(len(strong))
+
+    def auc(clips: Integers) -> float:
+        both = 0 < strong[clips].sum() < len(clips)
+        return float(roc_auc_score(strong[clips], probabilities[clips])) if both else np.nan
+
+    def right(clips: Integers) -> float:
+        clear = clips[words[clips] != ""]
+        return float(hit[clear].mean()) if len(clear) else np.nan
+
+    clear = float(np.mean(words != ""))
+    return StrengthReport(
+        clips=len(strong),
+        auc=auc(everything),
+        auc_interval=_interval(auc, speakers),
+        clear=clear,
+        right=right(everything) if clear else 0.0,
+        right_interval=_interval(right, speakers) if clear else (0.0, 0.0),
+    )
 
 
 def fit_temperature(logits: Floats, truth: Integers, weights: Floats) -> float:

@@ -1,7 +1,7 @@
 """What a bundle is worth on speakers it never heard, measured through the Predictor that serves, and said plainly."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from utils.corpora import CORPORA, CORRECTIONS
 from utils.dataset_loader import Recording, Split
+from utils.emotions import STRENGTH
 from utils.errors import AudioError, DataError
-from utils.evaluation import Report, bootstrap_interval, evaluate
+from utils.evaluation import Report, StrengthReport, bootstrap_interval, evaluate, evaluate_strength
 from utils.predictor import Predictor
 from utils.systems import System
 
@@ -22,7 +23,8 @@ class Measured:
     `probabilities` (clips, labels) and `truth` (clips,) are of the clips that were answered; `refused` counts those
     in which no or too little speech was found; `interval` is the 95% interval of the UAR over speakers; `by_corpus`
     holds a report and an interval for each corpus; `answered` and `right` say how many answers were not "uncertain",
-    as a share of all, and how many of these were right.
+    as a share of all, and how many of these were right. `strength` holds, for each corpus that says how strongly its
+    emotions were acted, how well that is told of all but the plain ones; nothing where the bundle doesn't tell.
     """
 
     report: Report
@@ -34,6 +36,7 @@ class Measured:
     right: float
     probabilities: NDArray[np.float64]
     truth: NDArray[np.intp]
+    strength: dict[str, StrengthReport]
 
     def as_dict(self) -> dict[str, object]:
         """For bundle.json."""
@@ -50,6 +53,11 @@ class Measured:
             "refused": self.refused,
             "answered": self.answered,
             "right_when_answered": self.right,
+            **(
+                {"strength": {name: report.as_dict() for name, report in self.strength.items()}}
+                if self.strength
+                else {}
+            ),
         }
 
 
@@ -61,10 +69,11 @@ def measure(
     Raises:
         DataError: none of them could be judged.
     """
-    probabilities, kept, certain = [], [], []
+    probabilities, kept, certain, strong = [], [], [], []
     for done, recording in enumerate(recordings, 1):
         try:
-            prediction = predictor.predict(recording.path).require_speech()
+            examined = predictor.examine(recording.path)
+            prediction = examined.prediction.require_speech()
         except AudioError:
             continue
         finally:
@@ -72,6 +81,7 @@ def measure(
                 progress(done, len(recordings))
         probabilities.append([prediction.probabilities[label] for label in predictor.labels])
         certain.append(prediction.status == "ok")
+        strong.append(examined.heard.strength(recording.label) if examined.heard else None)
         kept.append(recording)
     if not kept:
         raise DataError("No speech was found in the recordings of the test speakers: check that they can be heard.")
@@ -97,7 +107,23 @@ def measure(
         right=float(np.mean(matrix[sure].argmax(axis=1) == truth[sure])) if sure.any() else 0.0,
         probabilities=matrix,
         truth=truth,
+        strength=_strength(strong, kept),
     )
+
+
+def _strength(probabilities: Sequence[float | None], recordings: Sequence[Recording]) -> dict[str, StrengthReport]:
+    """For each corpus with clips of both kinds."""
+    found = {}
+    for corpus in sorted({recording.placed.corpus for recording in recordings}):
+        told = [
+            (p, recording.placed.intensity == "strong", str(recording.placed.speaker))
+            for p, recording in zip(probabilities, recordings, strict=True)
+            if p is not None and recording.placed.intensity and recording.placed.corpus == corpus
+        ]
+        if len({strong for _, strong, _ in told}) == 2:
+            heard, strong, speakers = zip(*told, strict=True)
+            found[corpus] = evaluate_strength(np.array(heard), np.array(strong), speakers)
+    return found
 
 
 def describe(split: Split) -> str:
@@ -140,11 +166,23 @@ def model_card(system: System, measured: Measured, split: Split) -> str:
         right=f"{measured.right:.0%}",
         refused=measured.refused,
         asked=measured.refused + measured.report.clips,
+        strength=_strength_words(measured.strength),
         data="\n".join(data),
         licence=_licence(system),
         languages=_listed(sorted({_LANGUAGES.get(name, "English") for name in system.corpora})),
         files=_ESTIMATOR_FILES if system.estimator else _NETWORK_FILES,
     )
+
+
+def _strength_words(reports: Mapping[str, StrengthReport]) -> str:
+    """The paragraph on how strongly emotions are expressed, where that is told."""
+    rows = []
+    for name, report in reports.items():
+        low, high = report.auc_interval
+        worst, best = report.right_interval
+        row = f"{_title(name)} | {report.clips} | {report.auc:.2f} | {low:.2f} – {high:.2f} | {report.clear:.0%} |"
+        rows.append(f"| {row} {report.right:.0%} | {worst:.0%} – {best:.0%} |")
+    return _STRENGTH.format(table="\n".join(rows), clear=f"{STRENGTH[0][0]:.0%}") if rows else ""
 
 
 def _title(corpus: str) -> str:
@@ -183,6 +221,18 @@ _ESTIMATOR_FILES = """`emotion_model.onnx` is what serving loads: scaler, estima
 `bundle.json`
 holds labels, feature settings, figures and the SHA-256 of every file."""
 
+_STRENGTH = """
+**How strongly.** Beside the emotion, unless it is neutral or calm, stands the probability that it was acted strongly
+rather than normally, as if both were as common. AUC is how often a strong clip gets a higher one than a normal clip (by
+chance 0.50). It is put into words only where it is clear: "strongly" from {clear} on, "mildly" where the opposite is as
+likely. The last columns say for how many clips that is so, and how many of these words are right. Actors were asked
+for each emotion in both kinds; CREMA-D's low and medium ones count as normal.
+
+| test speakers of | clips | AUC | 95% interval | clear | right | 95% interval |
+|---|---|---|---|---|---|---|
+{table}
+"""
+
 _CARD = """# Model card: {name}
 
 {about}. Written by `python train.py` together with the weights it describes; don't edit it by hand.
@@ -202,7 +252,7 @@ called uncertain: {answered} of the clips got a definite answer, and {right} of 
 {asked} clips were refused because no or too little speech was found in them.
 
 ![Reliability](reliability.png)
-
+{strength}
 ## Data and licences
 
 | corpus | training clips | licence |

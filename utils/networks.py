@@ -135,7 +135,7 @@ def combine(
     hears: Sequence[Sequence[str]],
     shapes: Mapping[str, Shape],
     temperatures: tuple[float, float],
-    gate: "keras.Model | None" = None,
+    heads: "Mapping[str, keras.Model] | None" = None,
 ) -> "keras.Model":
     """One network of normalized inputs with probabilities.
 
@@ -148,15 +148,15 @@ def combine(
         hears: for each of them, which of `INPUTS` it takes, in its order.
         shapes: of one clip, for each of `INPUTS`.
         temperatures: while the voice is unknown, and while it is known.
-        gate: summary -> probability that there is a voice at all.
+        heads: what else is told by a clip's summary alone, by the outputs' names: summary -> probability.
 
     Returns:
         A network of the inputs that are needed, in the order of `INPUTS`, with the outputs probabilities (batch,
-        labels), embedding (batch, units), and with a gate, speech (batch, 1).
+        labels), embedding (batch, units), and those of the heads (batch, 1).
     """
     from keras import Model, layers, ops
 
-    needed = {name for names in hears for name in names} | ({"summary"} if gate else set())
+    needed = {name for names in hears for name in names} | ({"summary"} if heads else set())
     inputs = {name: layers.Input(shapes[name], name=name) for name in INPUTS if name in needed}
     general: list[Any] = []
     known: list[Any] = []
@@ -178,8 +178,8 @@ def combine(
         "probabilities": layers.Softmax(name="probabilities")(logits / temperature),
         EMBEDDING: layers.Identity(name=EMBEDDING)(_joined(embeddings)),
     }
-    if gate:
-        outputs["speech"] = layers.Identity(name="speech")(gate(inputs["summary"]))
+    for name, head in (heads or {}).items():
+        outputs[name] = layers.Identity(name=name)(head(inputs["summary"]))
     return Model(inputs, outputs)
 
 

@@ -55,7 +55,7 @@ class Personal:
         head = self._head(visitor) if prediction.emotion else None
         if head and heard:
             changed = head.answer(prediction.probabilities, heard.embedding[0])
-            prediction = _changed(prediction, changed, self.predictor)
+            prediction = _changed(prediction, changed, heard, self.predictor)
         return replace(prediction, voice=name)
 
     def voice(self, visitor: str) -> tuple[str | None, VoiceProfile | None]:
@@ -119,7 +119,7 @@ def _fitted(truth: tuple[str, ...], content: bytes, labels: tuple[str, ...]) -> 
     return fit_head(truth, vectors[:, : -len(labels)], vectors[:, -len(labels) :], labels)
 
 
-def _changed(prediction: Prediction, probabilities: dict[str, float], predictor: Hearing) -> Prediction:
+def _changed(prediction: Prediction, probabilities: dict[str, float], heard: Heard, predictor: Hearing) -> Prediction:
     best = max(probabilities, key=probabilities.__getitem__)
     return replace(
         prediction,
@@ -128,4 +128,5 @@ def _changed(prediction: Prediction, probabilities: dict[str, float], predictor:
         confidence=probabilities[best],
         probabilities=probabilities,
         personal=True,
+        intensity=heard.strength(best),
     )

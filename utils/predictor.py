@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from utils.audio_preprocessing import CLIP_SECONDS, MIN_VOICED_SECONDS, find_voice, fit_clip
 from utils.decoding import MAX_TIMELINE_SECONDS, SAMPLE_RATE, Samples, claimed_seconds, load_audio, stream_audio
+from utils.emotions import PLAIN
 from utils.errors import (
     AudioError,
     AudioTooLargeError,
@@ -50,7 +51,7 @@ class Prediction:
     and end, in seconds, of the at most 3 s that were judged. `model` names the bundle that answered, as
     `Predictor.model` does; `voice` is the name of the profile that it was answered with (whoever knows that name says
     it), and `personal` whether what this person corrected before had a part in it. `who` says which of some voices
-    spoke, where any were handed over to be compared with.
+    spoke, where any were handed over to be compared with. `intensity` is as `Heard.strength` tells of `emotion`.
     """
 
     status: Status
@@ -63,6 +64,7 @@ class Prediction:
     voice: str | None = None
     personal: bool = False
     who: Who | None = None
+    intensity: float | None = None
 
     def require_speech(self) -> "Prediction":
         """This prediction, if there was speech to judge.
@@ -85,13 +87,24 @@ class Heard:
     `probabilities` (clips, labels) are calibrated, rows summing to 1; `speech` (clips,) is the probability that there
     is a voice at all, 1 where the network doesn't judge that; `embedding` (clips, units) is the last hidden layer of
     those members that don't hear the voice: the same whether it is known or not; `summaries` (clips, 1,680) are
-    those of the clips, None where nothing goes by them.
+    those of the clips, None where nothing goes by them; `intensity` (clips,) is the probability that the emotion was
+    expressed strongly, None where the network doesn't judge that.
     """
 
     probabilities: NDArray[np.float32]
     speech: NDArray[np.float32]
     embedding: NDArray[np.float32]
     summaries: NDArray[np.float32] | None = None
+    intensity: NDArray[np.float32] | None = None
+
+    def strength(self, emotion: str | None) -> float | None:
+        """The probability that `emotion` was expressed strongly in the first clip, if strongly is as common as not.
+
+        None where the network doesn't judge that, and where there is no emotion that could be strong.
+        """
+        if self.intensity is None or emotion is None or emotion in PLAIN:
+            return None
+        return float(self.intensity[0])
 
 
 @dataclass(frozen=True)
@@ -219,6 +232,7 @@ class Predictor:
             heard=heard,
             model=self.model,
             who=self._who(answer, among or {}),
+            intensity=answer.strength(self.labels[best]),
         )
         return Examined(prediction, features, answer)
 
@@ -358,7 +372,8 @@ class Predictor:
         tensors: list[NDArray[np.float32]] = self._session.run(self._outputs, feed)
         outputs = dict(zip(self._outputs, tensors, strict=True))
         speech = outputs["speech"][:, 0] if "speech" in outputs else np.ones(len(features), dtype=np.float32)
-        return Heard(outputs["probabilities"], speech, outputs["embedding"], summaries)
+        intensity = outputs["intensity"][:, 0] if "intensity" in outputs else None
+        return Heard(outputs["probabilities"], speech, outputs["embedding"], summaries, intensity)
 
 
 def _cut(samples: Samples) -> Generator[Samples, None, None]:

@@ -68,11 +68,11 @@ class System:
     """One way to hear emotions: of which features, which labels, from which corpora, by which networks or estimator.
 
     The members' logits are averaged; a system has either members or an estimator, which gets a seed. With a `gate`, it
-    also says whether there is a voice at all. `extra_corpora` only train, they are never validated or tested on.
-    `variants` random variants of each training clip are made by `chain`, one of `augmentation.CHAINS`. With `balanced`,
-    emotions count alike and corpora by the square root of their size, else every clip counts alike; `boosts`
-    multiplies what a label's clips count. The learning rate of a member without `epochs` halves after 5 of them
-    without progress on the validation speakers, and after `patience` it ends.
+    also says whether there is a voice at all; with `intensity`, how strongly the emotion is expressed. `extra_corpora`
+    only train, they are never validated or tested on. `variants` random variants of each training clip are made by
+    `chain`, one of `augmentation.CHAINS`. With `balanced`, emotions count alike and corpora by the square root of their
+    size, else every clip counts alike; `boosts` multiplies what a label's clips count. The learning rate of a member
+    without `epochs` halves after 5 of them without progress on the validation speakers, and after `patience` it ends.
     """
 
     name: str
@@ -81,6 +81,7 @@ class System:
     corpora: tuple[str, ...]
     members: tuple[Member, ...] = ()
     gate: bool = False
+    intensity: bool = False
     estimator: Callable[[int], Any] | None = None
     own: OwnTerms | None = None
     features: FeatureSettings = field(default_factory=FeatureSettings)
@@ -199,6 +200,7 @@ SYSTEMS = {
             extra_corpora=("ravdess_song",),
             members=(_DENSE, _DENSE, _STEPS, _STEPS, _KNOWN_DENSE, _KNOWN_STEPS),
             gate=True,
+            intensity=True,
         ),
         System(
             name="cnn-lstm-attention",

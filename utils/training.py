@@ -24,7 +24,7 @@ from utils.dataset_loader import Clips
 from utils.evaluation import fit_temperature, unweighted_average_recall
 from utils.model_bundle import KERAS, ONNX, SCALER
 from utils.networks import INPUTS, combine, with_scalers
-from utils.sounds import make_sounds
+from utils.summary_heads import fit_heads
 from utils.systems import Member, System
 
 BEST = "best.weights.h5"
@@ -158,7 +158,8 @@ def fit(
     scaler = fit_scaler(train.variants[0])
     shapes = input_shapes(train.variants[0].shape[1:])
     names = tuple(name for name in INPUTS if any(name in plan.hears for plan in system.members))
-    train_summaries = [summaries(variant, scaler) for variant in train.variants] if names != ("features",) else []
+    summarized = names != ("features",) or system.gate or system.intensity
+    train_summaries = [summaries(variant, scaler) for variant in train.variants] if summarized else []
     known = known_voices(system, validation, names, scaler, seed)
     runs = [
         _Run(
@@ -170,9 +171,9 @@ def fit(
     ]
     members, histories = zip(*_fit_members(runs), strict=True)
     hears = [plan.hears for plan in system.members[: len(members)]]
-    gate = _fit_gate(train_summaries, scaler, system, seed) if system.gate else None
+    heads = fit_heads(system, train, train_summaries, scaler, seed) if summarized else {}
     temperatures = _fit_temperatures(combine(members, hears, shapes, (1.0, 1.0)), known, validation)
-    network = combine(members, hears, shapes, temperatures, gate)
+    network = combine(members, hears, shapes, temperatures, heads)
     return Fitted(network, scaler, temperatures[0], list(histories))
 
 
@@ -215,27 +216,6 @@ def _fit_temperatures(
         logits = np.log(np.maximum(likelihoods, 1e-7))
         fitted.append(fit_temperature(logits, validation.truth, np.ones(len(logits), dtype=np.float32)))
     return fitted[0], fitted[-1]
-
-
-def _fit_gate(spoken: list[NDArray[np.float32]], scaler: StandardScaler, system: System, seed: int) -> keras.Model:
-    """Tells voices from sounds: logistic regression on summaries, standardized by those of the training clips.
-
-    Only a straight line between both generalizes to kinds of sounds that weren't made up for training.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    voices = np.concatenate(spoken)
-    sounds = summaries(make_sounds(system.features, seed=seed), scaler)
-    mean, deviation = spoken[0].mean(axis=0), spoken[0].std(axis=0) + 1e-6
-    standard = np.clip((np.concatenate([voices, sounds]) - mean) / deviation, -6, 6)
-    line = LogisticRegression(C=1e-3, class_weight={0: 0.3 * len(voices) / len(sounds), 1: 1.0}, max_iter=200)
-    line.fit(standard, np.arange(len(standard)) < len(voices))
-    inputs = keras.layers.Input(voices.shape[1:])
-    scaled = keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist())(inputs)
-    layer = keras.layers.Dense(1, activation="sigmoid")
-    gate = keras.Model(inputs, layer(keras.ops.clip(scaled, -6.0, 6.0)))
-    layer.set_weights([line.coef_.T, line.intercept_])
-    return gate
 
 
 def _fit_member(run: _Run) -> bool:

@@ -94,6 +94,12 @@ class WhoJson(Schema):
 class AnswerJson(ClipJson):
     """A clip that was judged just now."""
 
+    intensity = fields.Float(
+        metadata={
+            "description": "probability that `emotion` was expressed strongly, if that is as common as not; said now "
+            "and not stored; not there where the model doesn't tell, and for neutral and calm"
+        },
+    )
     who = fields.Nested(
         WhoJson,
         metadata={"description": "who speaks; said now and not stored; not there where no voice was taught"},
@@ -101,7 +107,7 @@ class AnswerJson(ClipJson):
 
     @post_dump
     def _only_if_known(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
-        return {name: value for name, value in data.items() if name != "who" or value}
+        return {name: value for name, value in data.items() if name not in ("who", "intensity") or value is not None}
 
 
 class AllClips(Schema):

@@ -26,6 +26,9 @@ export const size = (bytes) => (bytes < 2 ** 20 ? t("{size} kB", { size: number(
 /** `certainty`: [[least probability, words], ...], falling; the page carries it. */
 export const certain = (p, certainty) => certainty.find(([least]) => p >= least)?.[1] ?? "";
 
+/** "strongly", "mildly" or, where that isn't clear or not told, ""; `strengths` as `certainty`. */
+export const strength = (clip, strengths) => (clip.status === "uncertain" ? "" : certain(clip.intensity, strengths));
+
 const ranked = (probabilities) => Object.entries(probabilities).sort((a, b) => b[1] - a[1]).map(([name]) => name);
 
 /** The two likeliest: ["sad", "neutral"]. */
@@ -53,10 +56,11 @@ export const share = (clip) => (clip.status === "uncertain" ? "" : percent(clip.
 /** The figure beside its name; none where the name isn't what was heard. */
 export const nameShare = (clip) => (clip.correction && clip.correction !== clip.emotion ? "" : share(clip));
 
-/** What the one live region says of a clip: "Happy, fairly sure: 72%." */
-export function spoken(clip, certainty) {
+/** What the one live region says of a clip: "Happy, strongly, fairly sure: 72%." */
+export function spoken(clip, certainty, strengths = []) {
   if (clip.status === "uncertain") return `${title(clip)}.`;
-  return `${title(clip)}, ${certain(clip.confidence, certainty)}: ${percent(clip.confidence)}.`;
+  const words = [title(clip), strength(clip, strengths), certain(clip.confidence, certainty)].filter(Boolean);
+  return `${words.join(", ")}: ${percent(clip.confidence)}.`;
 }
 
 /** Emoji of a kind of clip; `labels`: [{name, emoji}, ...]. */

@@ -57,7 +57,7 @@ function jobNotice(state, jobs, event) {
     case "job/paused":
       return say("busy", SAYS.busy(event.seconds));
     case "job/done":
-      if (!several) return say(event.clip.status === "uncertain" ? "unsure" : "good", spoken(event.clip, state.config.certainty));
+      if (!several) return say(event.clip.status === "uncertain" ? "unsure" : "good", spoken(event.clip, state.config.certainty, state.config.strengths));
       return severalNotice(jobs);
     case "job/failed":
       if (event.problem.code === "kept") return say("error", event.problem.text); // the list offers the ways on

@@ -1,7 +1,7 @@
 // What was heard in one clip: emotion, how sure, all emotions, waveform, player, words.
 
 import { find, findAll, template, write } from "./dom.js";
-import { caption, face, judged, percent, sureness, title } from "./format.js";
+import { caption, face, judged, percent, strength, sureness, title } from "./format.js";
 import { SAYS, answeredBy, transcriptWords } from "./messages.js";
 import { heardKind } from "./state-clips.js";
 import { bars, path, peaks, split } from "./waveform.js";
@@ -56,12 +56,14 @@ export function answerView({ store, fetchSound, soundOf, write: writeDown }) {
     }
   }
 
-  function showClip(answer, { labels, certainty }) {
+  function showClip(answer, { labels, certainty, strengths }) {
     const { clip } = answer;
     card.dataset.tone = clip.status;
     card.dataset.emotion = heardKind(clip);
     write(part("face"), face(clip, labels));
+    const how = strength(clip, strengths);
     write(part("title"), title(clip));
+    write(part("strength"), how && `, ${how}`);
     write(part("sure"), sureness(clip, certainty));
     write(part("caption"), caption(clip));
     write(part("model"), answeredBy(clip.model));
@@ -76,6 +78,7 @@ export function answerView({ store, fetchSound, soundOf, write: writeDown }) {
     delete card.dataset.emotion;
     write(part("face"), answer.problem.code === "no_speech" ? "🤫" : "🤏");
     write(part("title"), answer.problem.code === "no_speech" ? t("No speech heard") : t("Too little speech"));
+    write(part("strength"), "");
     write(part("sure"), t("Nothing of it was kept. Below is the sound as it arrived."));
     write(part("model"), "");
     write(part("caption"), job?.source === "upload" ? job.name : "");
@@ -105,5 +108,5 @@ export function answerView({ store, fetchSound, soundOf, write: writeDown }) {
     }
     showWords(state);
   });
-  return { focus: () => part("title").focus() };
+  return { focus: () => part("heading").focus() };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { caption, certain, face, judged, language, percent, share, size, source, spoken, sureness, title, when } from "../../static/js/format.js";
-import { CERTAINTY, clip, LABELS } from "./help.mjs";
+import { caption, certain, face, judged, language, percent, share, size, source, spoken, strength, sureness, title, when } from "../../static/js/format.js";
+import { CERTAINTY, clip, LABELS, STRENGTHS } from "./help.mjs";
 
 const unsure = clip("1", { status: "uncertain", emotion: "sad", confidence: 0.4, probabilities: { neutral: 0.35, happy: 0.25, sad: 0.4 } });
 
@@ -23,6 +23,15 @@ test("confidence is said in words and as a number", () => {
   assert.equal(spoken(unsure, CERTAINTY), "Not sure: perhaps sad or neutral.");
   assert.deepEqual([share(clip("1")), share(unsure)], ["72%", ""], "no figure that reads like certainty");
   assert.equal(percent(0.005), "1%");
+});
+
+test("how strongly is said only where it is clear", () => {
+  for (const [p, word] of [[1, "strongly"], [0.75, "strongly"], [0.74, ""], [0.25, ""], [0.24, "mildly"], [0, "mildly"], [undefined, ""]]) {
+    assert.equal(strength(clip("1", { intensity: p }), STRENGTHS), word);
+  }
+  assert.equal(strength({ ...unsure, intensity: 0.9 }, STRENGTHS), "", "no emotion is named");
+  assert.equal(spoken(clip("1", { intensity: 0.9 }), CERTAINTY, STRENGTHS), "Happy, strongly, fairly sure: 72%.");
+  assert.equal(spoken(clip("1"), CERTAINTY, STRENGTHS), "Happy, fairly sure: 72%.");
 });
 
 test("an answer about a file names it", () => {

@@ -7,6 +7,7 @@ export const LABELS = [
 ];
 
 export const CERTAINTY = [[0.85, "very sure"], [0.65, "fairly sure"], [0.45, "leaning that way"], [0, "only a guess"]];
+export const STRENGTHS = [[0.75, "strongly"], [0.25, ""], [0, "mildly"]];
 
 export const clip = (id, changes = {}) => ({
   id,
@@ -28,6 +29,7 @@ export const clip = (id, changes = {}) => ({
 export const config = (changes = {}) => ({
   labels: LABELS,
   certainty: CERTAINTY,
+  strengths: STRENGTHS,
   limits: { max_bytes: 1000, max_seconds: 60, clip_seconds: 3 },
   accept: [".wav", ".mp3"],
   settings: { transcribe: true, language: "en-US" },
