@@ -14,7 +14,7 @@ from cli.audio_device import AudioDevice
 from utils.decoding import Samples
 from utils.errors import VoiceError
 from utils.language import Language, choose
-from utils.predictor import Prediction
+from utils.prediction import Prediction
 from utils.transcription import ENGINES, Transcriber, fitting_language, make_transcriber
 
 HERE = Path(__file__).resolve().parent

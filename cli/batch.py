@@ -12,7 +12,7 @@ from cli.screen import headline, printable, problem, speaker
 from utils.decoding import AUDIO_ENDINGS
 from utils.errors import AudioNotFoundError, VoiceError
 from utils.language import Language
-from utils.predictor import Prediction
+from utils.prediction import Prediction
 
 WORKERS = min(4, os.cpu_count() or 1)
 LOOK_AHEAD = 2 * WORKERS  # files begun or waiting beyond the one whose line is next

@@ -26,7 +26,7 @@ from utils.errors import (
     marked,
 )
 from utils.language import Language
-from utils.predictor import Prediction
+from utils.prediction import Prediction
 from utils.transcription import Transcriber
 
 VISITOR = "terminal"

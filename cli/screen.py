@@ -10,7 +10,7 @@ from rich.text import Text
 from utils.emotions import CERTAINTY, EMOJI, strength
 from utils.errors import NoSpeechError, TooShortError, VoiceError
 from utils.language import Language
-from utils.predictor import Prediction
+from utils.prediction import Prediction
 from utils.speakers import Who
 
 if TYPE_CHECKING:

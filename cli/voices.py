@@ -16,7 +16,8 @@ from utils.decoding import Samples
 from utils.emotions import SAMPLE_SENTENCES
 from utils.errors import AudioNotFoundError, ProfileNotFoundError, VoiceError, VoiceProfileError
 from utils.language import Language
-from utils.predictor import Prediction, Predictor
+from utils.prediction import Prediction
+from utils.predictor import Predictor
 from utils.profile_store import ProfileStore, StoredProfile
 from utils.voice_profile import VoiceProfile
 

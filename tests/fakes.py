@@ -7,7 +7,7 @@ import numpy as np
 
 from utils.emotions import DEFAULT_LABELS
 from utils.features import FeatureSettings
-from utils.predictor import Examined, Heard, Prediction
+from utils.prediction import Examined, Heard, Prediction
 from utils.timeline import Segment
 
 

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 
 from utils.errors import NothingUnderstoodError, TranscriberUnavailableError, UnreadableAudioError
-from utils.predictor import Prediction
+from utils.prediction import Prediction
 
 LABELS = ("neutral", "happy", "sad", "angry", "fear", "surprise")
 TONE = (0.3 * np.sin(2 * np.pi * 220 * np.arange(48_000) / 16_000)).astype(np.float32)

@@ -7,7 +7,7 @@ import pytest
 
 from utils.explanation import PARTS, SIDES, columns_of, direction, explain, tenths, usual_side
 from utils.features import FeatureSettings
-from utils.predictor import Heard, Prediction
+from utils.prediction import Heard, Prediction
 from utils.voice_profile import VoiceProfile
 
 SETTINGS = FeatureSettings()

@@ -26,6 +26,7 @@ LAYERS = (
     "summary",
     "voice_profile",
     "speakers",
+    "prediction",
     "sounds",
     "augmentation",
     "dataset_loader",

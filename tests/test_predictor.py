@@ -16,7 +16,8 @@ from utils.emotions import DEFAULT_LABELS
 from utils.errors import AudioNotFoundError, BundleError, NoSpeechError, TooShortError, UnreadableAudioError
 from utils.features import extract_features
 from utils.model_bundle import ONNX, verify_files
-from utils.predictor import Prediction, Predictor
+from utils.prediction import Prediction
+from utils.predictor import Predictor
 from utils.summary import summarize
 
 pytest.importorskip("onnx")

@@ -23,7 +23,7 @@ from utils import store_queries
 from utils.decoding import SAMPLE_RATE, Samples, encode_wav, load_audio
 from utils.emotions import ALL_EMOTIONS
 from utils.errors import AudioError, ClipNotFoundError, UnknownEmotionError
-from utils.predictor import Prediction, Status
+from utils.prediction import Prediction, Status
 from utils.speakers import Who
 from utils.store_files import Folder, id_prefix
 from utils.store_objects import open_files

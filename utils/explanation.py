@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from utils.audio_preprocessing import FRAME_HOP
 from utils.decoding import SAMPLE_RATE, Samples
 from utils.features import SCALARS, FeatureSettings
-from utils.predictor import Heard, Prediction
+from utils.prediction import Heard, Prediction
 from utils.voice_profile import VoiceProfile
 
 Floats = NDArray[np.float32]

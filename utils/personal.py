@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from utils.decoding import Samples
 from utils.errors import VoiceProfileError
 from utils.personal_head import Head, fit_head
-from utils.predictor import Examined, Heard, Prediction
+from utils.prediction import Examined, Heard, Prediction
 from utils.profile_store import ProfileStore
 from utils.voice_profile import VoiceProfile
 

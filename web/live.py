@@ -15,7 +15,7 @@ from flask import Blueprint, request
 from utils.audio_preprocessing import CLIP_SECONDS
 from utils.errors import AudioError, StoreError, VoiceError, marked
 from utils.live import LiveWindow
-from utils.predictor import Prediction
+from utils.prediction import Prediction
 from utils.voice_profile import VoiceProfile
 from web.errors import HTTP_ERRORS
 from web.gate import Gate, OverloadedError

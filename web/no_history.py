@@ -7,7 +7,7 @@ import numpy as np
 
 from utils.clip_store import Clip, Source, Transcript, new_clip
 from utils.errors import ClipNotFoundError
-from utils.predictor import Prediction
+from utils.prediction import Prediction
 
 
 class NoHistory:

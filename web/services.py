@@ -13,7 +13,7 @@ from utils.clip_store import ClipStore
 from utils.emotions import DEFAULT_LABELS
 from utils.errors import BundleError
 from utils.features import FeatureSettings
-from utils.predictor import Examined, Heard, Prediction
+from utils.prediction import Examined, Heard, Prediction
 from utils.profile_store import ProfileStore
 from utils.transcription import Transcriber
 from utils.voice_profile import Kind, VoiceProfile

@@ -18,7 +18,7 @@ from utils.errors import (
 )
 from utils.explanation import Explanation, explain
 from utils.personal import Personal
-from utils.predictor import Prediction
+from utils.prediction import Prediction
 from utils.profile_store import ProfileStore, StoredProfile, clean_name
 from utils.voice_profile import VoiceProfile
 from web.services import services

@@ -22,7 +22,7 @@ import web_app
 from utils.decoding import SAMPLE_RATE
 from utils.emotions import DEFAULT_LABELS
 from utils.features import FeatureSettings
-from utils.predictor import Examined, Heard, Prediction
+from utils.prediction import Examined, Heard, Prediction
 from utils.speakers import Who
 from utils.summary import summary_size
 from utils.timeline import Segment
