@@ -51,7 +51,7 @@ def elsewhere() -> str:
 
     known, strange, yardstick = of("six"), of("loco"), of("loco", system=YARDSTICK)
     return (
-        f"Trained {len(known)} times anew, each time without other speakers, it hears these at **{told(known.values())}**, "
+        f"Trained anew {len(known)} times, each without other speakers, it hears these at **{told(known.values())}**, "
         f"and at {told(of('six', '10').values())} where it knows ten other clips of each. With other microphones and "
         f"languages it is harder still: on a whole corpus that was left out, {told(strange.values())} (mean of "
         f"{len(strange)}; a support-vector machine {told(yardstick[fold] for fold in strange)}), and "
