@@ -25,6 +25,7 @@ from utils.errors import DataError
 from utils.features import FeatureSettings
 from utils.model_bundle import CARD, KERAS, MANIFEST, ONNX, SCALER, verify_files
 from utils.predictor import Predictor
+from utils.spectral import delta
 from utils.systems import DEFAULT_SYSTEM, SYSTEMS, Member, System
 from utils.voice_profile import FLAGS, flags
 
@@ -452,6 +453,48 @@ def test_members_are_averaged_and_calibrated(tmp_path: Path) -> None:
     found = ops.convert_to_numpy(together({"features": features})["probabilities"])
     assert np.abs(found - expected).max() < 1e-5
     assert fitted.probabilities(features).sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_mel_lstms_hear_the_mel_bands_and_what_is_usual_for_them_and_nothing_else() -> None:
+    from keras import ops
+
+    from utils.networks import MEL, known_mel_lstm, mel_lstm
+
+    assert [name.split()[0] for name in FeatureSettings().names()[MEL]] == ["mel"] * FeatureSettings.mel_bands
+    rng = np.random.default_rng(0)
+    clip = rng.normal(size=(1, 174, 120)).astype(np.float32)
+    others, bands = clip.copy(), clip.copy()
+    others[..., : MEL.start] += 1
+    others[..., MEL.stop :] -= 1
+    bands[..., MEL] += rng.normal(size=bands[..., MEL].shape)
+    plain, known = mel_lstm((174, 120), 6), known_mel_lstm((174, 120), (1683,), 6)
+    unknown = np.zeros((1, 1683), np.float32)
+    usual = unknown.copy()
+    usual[:, MEL] = 1
+    answers = [ops.convert_to_numpy(plain(heard)) for heard in (clip, others, bands)]
+    told = [
+        ops.convert_to_numpy(known([heard, voice]))
+        for heard, voice in ((clip, unknown), (others, unknown), (bands, unknown), (clip, usual))
+    ]
+    for same in (answers[1] - answers[0], told[1] - told[0]):
+        assert np.abs(same).max() == 0
+    for other in (answers[2] - answers[0], told[2] - told[0], told[3] - told[0]):
+        assert np.abs(other).max() > 1e-6
+
+
+@pytest.mark.slow
+def test_contours_are_levels_with_the_slopes_that_features_have() -> None:
+    from keras import ops
+
+    from utils.networks import _contours
+
+    bands = np.random.default_rng(0).normal(size=(2, 174, 48)).astype(np.float32)
+    found = ops.convert_to_numpy(_contours(bands)) * np.sqrt(1 + 1e-3)  # of a layer that has seen no batch
+    level = bands.reshape(2, 87, 2, 48).mean(axis=2)
+    for clip, means in zip(found, level, strict=True):
+        expected = np.concatenate([means, delta(means), delta(delta(means))], axis=1)
+        assert np.abs(clip - expected).max() < 1e-5
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from utils.features import FeatureSettings
 from utils.voice_profile import FLAGS
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 INPUTS = ("features", "summary", "voice")
+MEL = slice(FeatureSettings.mfcc, FeatureSettings.mfcc + FeatureSettings.mel_bands)  # of the default features
 STEP_FRAMES = 4  # 69 ms a step: recurrent networks hear speech better in fewer, longer steps
 EMBEDDING = "embedding"
 
@@ -53,6 +55,25 @@ def known_steps_lstm_attention(shape: Shape, voice: Shape, labels: int) -> "kera
     mean, deviation = _steps(inputs)
     beside = mean - ops.expand_dims(profile[:, : shape[-1]], 1)
     hidden = _attend(layers.Concatenate()([mean, deviation, beside]))
+    hidden = layers.Concatenate()([hidden, profile[:, -FLAGS:]])
+    return Model([inputs, profile], classify(hidden, labels, (64,), dropout=0.3))
+
+
+def mel_lstm(shape: Shape, labels: int) -> "keras.Model":
+    """Log-mel bands of every two frames and their slopes, convolutions (64, 128), two bidirectional LSTMs (64)."""
+    from keras import Model, layers
+
+    inputs = layers.Input(shape)
+    hidden = convolve_and_recur(_contours(inputs[..., MEL]), layers.LSTM)
+    return Model(inputs, classify(hidden, labels, (64,), dropout=0.3))
+
+
+def known_mel_lstm(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
+    """`mel_lstm` that also hears how far each band is from what is usual for the voice."""
+    from keras import Model, layers
+
+    inputs, profile = layers.Input(shape), layers.Input(voice)
+    hidden = convolve_and_recur(_contours(inputs[..., MEL], profile[:, MEL]), layers.LSTM)
     hidden = layers.Concatenate()([hidden, profile[:, -FLAGS:]])
     return Model([inputs, profile], classify(hidden, labels, (64,), dropout=0.3))
 
@@ -109,6 +130,46 @@ def _attend(steps: Any) -> Any:
     attended = layers.Flatten()(layers.Dot(axes=1)([attention, hidden]))
     pooled = layers.Concatenate()([attended, *_moments(hidden, axis=1)])
     return layers.Dropout(0.4)(layers.BatchNormalization()(pooled))
+
+
+def _contours(bands: Any, usual: Any = None) -> Any:
+    """Means of every two frames, their first and second slopes, and how far they are from the `usual`; standardized."""
+    from keras import layers, ops
+
+    level = layers.AveragePooling1D(2)(bands)
+    slope = _slope(level)
+    beside = [] if usual is None else [level - ops.expand_dims(usual, 1)]
+    contours = layers.Concatenate()([level, slope, _slope(slope), *beside])
+    return layers.BatchNormalization(center=False, scale=False)(contours)
+
+
+def _slope(values: Any) -> Any:
+    """As `spectral.delta`, for a batch."""
+    from keras import ops
+
+    first, last = values[:, :1], values[:, -1:]
+    ahead = ops.concatenate([first, first, values, last, last], axis=1)
+    return 0.2 * (ahead[:, 4:] - ahead[:, :-4]) + 0.1 * (ahead[:, 3:-1] - ahead[:, 1:-3])
+
+
+def convolve_and_recur(hidden: Any, cell: Any) -> Any:
+    """Convolutions (64, 128), then two bidirectional recurrent layers (64) of `cell`; (batch, 128)."""
+    from keras import layers
+
+    hidden = convolve(hidden, (64, 128), dropout=0.2)
+    hidden = layers.Dropout(0.3)(layers.Bidirectional(cell(64, return_sequences=True))(hidden))
+    return layers.Dropout(0.3)(layers.Bidirectional(cell(64))(hidden))
+
+
+def convolve(hidden: Any, filters: Sequence[int], *, dropout: float) -> Any:
+    """Convolutions over five frames, each halving their number."""
+    from keras import layers
+
+    for count in filters:
+        hidden = layers.Conv1D(count, 5, padding="same", use_bias=False)(hidden)
+        hidden = layers.ReLU()(layers.BatchNormalization()(hidden))
+        hidden = layers.Dropout(dropout)(layers.MaxPooling1D(2)(hidden))
+    return hidden
 
 
 def _standard(summary: Any) -> Any:

@@ -18,8 +18,10 @@ from utils.image_networks import cnn_bilstm_attention, load_imagenet, resnet18, 
 from utils.networks import (
     Shape,
     cnn_lstm_attention,
+    known_mel_lstm,
     known_statistics,
     known_steps_lstm_attention,
+    mel_lstm,
     statistics,
     steps_lstm_attention,
 )
@@ -186,19 +188,21 @@ def _augmented(name: str, about: str, member: Member, features: FeatureSettings,
 
 _DENSE = Member(statistics, hears=("summary",), batch=128, learning_rate=2e-3, epochs=25, distort=None)
 _STEPS = Member(steps_lstm_attention, learning_rate=2e-3, epochs=18)
+_MEL = Member(mel_lstm, batch=32, epochs=25, distort=None)
 _KNOWN_DENSE = replace(_DENSE, network=known_statistics, hears=("summary", "voice"))
 _KNOWN_STEPS = replace(_STEPS, network=known_steps_lstm_attention, hears=("features", "voice"))
+_KNOWN_MEL = replace(_MEL, network=known_mel_lstm, hears=("features", "voice"))
 
 SYSTEMS = {
     system.name: system
     for system in (
         System(
             name="ensemble",
-            about="Residual LSTMs and attention beside dense networks on whole clips, knows voices; six emotions",
+            about="LSTMs on steps and mel contours beside dense networks on whole clips, knows voices; six emotions",
             labels=DEFAULT_LABELS,
             corpora=_FOUR,
             extra_corpora=("ravdess_song",),
-            members=(_DENSE, _DENSE, _STEPS, _STEPS, _KNOWN_DENSE, _KNOWN_STEPS),
+            members=(_DENSE, _MEL, _STEPS, _KNOWN_MEL, _KNOWN_DENSE, _KNOWN_STEPS),
             gate=True,
             intensity=True,
         ),
