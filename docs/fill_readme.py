@@ -51,7 +51,7 @@ def elsewhere() -> str:
         return {e["fold"]: e["uar"] for e in entries if (e["protocol"], e["system"], e["voice"]) == key}
 
     def told(figures: dict[str, float]) -> str:
-        return f"{mean(figures.values()):.1%}"
+        return f"{mean(figures.values()):.1%}" if figures else "–"
 
     def row(what: str, protocol: str, beside: str) -> str:
         return f"| {what} | **{told(of(protocol))}** | {told(of(protocol, '10'))} | {beside} |"
