@@ -69,7 +69,8 @@ def page(entries: Sequence[Entry]) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _chosen(entries: Iterable[Entry], system: str, protocol: str, voice: str = "0") -> list[Entry]:
+def chosen(entries: Iterable[Entry], system: str, protocol: str, voice: str = "0") -> list[Entry]:
+    """Those of a system by a protocol, so many other clips of each voice known."""
     wanted = {"system": system, "protocol": protocol, "voice": voice}
     return [entry for entry in entries if all(entry[name] == value for name, value in wanted.items())]
 
@@ -81,14 +82,15 @@ def _spread(values: Sequence[object], digits: int = 1) -> str:
     return f"{numbers.mean():.{digits}f}{more}" if len(numbers) else "–"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
 def _side_by_side(entries: Sequence[Entry]) -> str:
     rows = []
     for system in SYSTEMS.values():
-        own, unseen = _chosen(entries, system.name, "own"), _chosen(entries, system.name, strangers(system))
+        own, unseen = chosen(entries, system.name, "own"), chosen(entries, system.name, strangers(system))
         cost = next((entry for entry in [*own, *unseen] if "milliseconds" in entry), {})
         rows.append(
             [
@@ -105,7 +107,7 @@ def _side_by_side(entries: Sequence[Entry]) -> str:
                 _seconds([*own, *unseen]),
             ]
         )
-    return _table(_COLUMNS, rows)
+    return table(_COLUMNS, rows)
 
 
 def _seconds(entries: Sequence[Entry]) -> str:
@@ -138,7 +140,7 @@ def _folds(entries: Sequence[Entry], protocol: str) -> str:
 
 
 def _notes(entries: Sequence[Entry]) -> str:
-    missed = [name for name in NOTES if _reached(SYSTEMS[name], _chosen(entries, name, "own")).endswith("✗")]
+    missed = [name for name in NOTES if _reached(SYSTEMS[name], chosen(entries, name, "own")).endswith("✗")]
     return "\n".join(f"- ✗ `{name}`: {NOTES[name]}" for name in missed)
 
 
@@ -146,7 +148,7 @@ def _protocol_rows(entries: Sequence[Entry], protocol: str, corpora: Sequence[st
     """UAR, accuracy and F1 of each system; UAR for each corpus. By loco, a fold is a corpus."""
     rows = []
     for name in SYSTEMS:
-        if not (found := _chosen(entries, name, protocol)):
+        if not (found := chosen(entries, name, protocol)):
             continue
         parts = [[e["by_corpus"][corpus]["uar"] for e in found if corpus in e["by_corpus"]] for corpus in corpora]
         whole = [_spread([entry[figure] for entry in found]) for figure in ("uar", "accuracy", "macro_f1")]
@@ -156,7 +158,7 @@ def _protocol_rows(entries: Sequence[Entry], protocol: str, corpora: Sequence[st
     if protocol == "ravdess-8":
         rows += [[f"*{name}*", "5 of 5 folds", f"{uar:.1f}", "–", "–"] for name, uar in PUBLISHED]
     titles = [CORPORA[corpus].title for corpus in corpora]
-    return _table(["system", "folds", "UAR", "accuracy", "macro F1", *titles], rows)
+    return table(["system", "folds", "UAR", "accuracy", "macro F1", *titles], rows)
 
 
 def _voices(entries: Sequence[Entry]) -> str:
@@ -165,14 +167,14 @@ def _voices(entries: Sequence[Entry]) -> str:
     for name in SYSTEMS:
         for protocol in PROTOCOLS:
             known = [
-                {(entry["fold"], entry["seed"]): entry for entry in _chosen(entries, name, protocol, voice)}
+                {(entry["fold"], entry["seed"]): entry for entry in chosen(entries, name, protocol, voice)}
                 for voice in ("0", "1", "3", "10", "all")
             ]
             if common := sorted(set.intersection(*map(set, known))):
                 figures = [_spread([found[key]["uar"] for key in common]) for found in known]
                 folds = _folds([known[0][key] for key in common], protocol)
                 rows.append([f"`{name}`", f"{protocol}, {folds}", *figures])
-    return _table(["system", "folds", "unknown", "1 clip", "3 clips", "10 clips", "all"], rows) if rows else ""
+    return table(["system", "folds", "unknown", "1 clip", "3 clips", "10 clips", "all"], rows) if rows else ""
 
 
 def _shipped(entries: Sequence[Entry]) -> str:
@@ -181,17 +183,17 @@ def _shipped(entries: Sequence[Entry]) -> str:
     by_corpus = metrics["uar_by_corpus"]
     ours = [f"**{metrics['uar']:.1%}** ({low:.1%} – {high:.1%})", *(f"{uar:.1%}" for uar in by_corpus.values())]
     rows = [["models/", *ours]]
-    for entry in _chosen(entries, "functionals-svm", "shipped"):
+    for entry in chosen(entries, "functionals-svm", "shipped"):
         theirs = [f"{entry['by_corpus'][corpus]['uar']:.1%}" for corpus in by_corpus]
         rows.append(["`functionals-svm`", f"{entry['uar']:.1%}", *theirs])
-    return _SHIPPED.format(speakers=metrics["speakers"]) + "\n\n" + _table(["UAR", "pooled", *by_corpus], rows)
+    return _SHIPPED.format(speakers=metrics["speakers"]) + "\n\n" + table(["UAR", "pooled", *by_corpus], rows)
 
 
 def plot(entries: Sequence[Entry], path: Path) -> None:
     """What each system claims, reaches on its own terms, and is worth on people it never heard, as PNG."""
     from matplotlib.figure import Figure
 
-    systems = [s for s in SYSTEMS.values() if _chosen(entries, s.name, strangers(s)) or _chosen(entries, s.name, "own")]
+    systems = [s for s in SYSTEMS.values() if chosen(entries, s.name, strangers(s)) or chosen(entries, s.name, "own")]
     figure = Figure(figsize=(10, 0.55 * len(systems) + 1.8), layout="constrained")
     axes = figure.subplots()
     rows = np.arange(len(systems))
@@ -214,7 +216,7 @@ def plot(entries: Sequence[Entry], path: Path) -> None:
 
 def _means(entries: Sequence[Entry], systems: Sequence[System], protocol: str) -> list[float | None]:
     figure = "accuracy" if protocol == "own" else "uar"
-    found = [_chosen(entries, s.name, strangers(s) if protocol == "strangers" else protocol) for s in systems]
+    found = [chosen(entries, s.name, strangers(s) if protocol == "strangers" else protocol) for s in systems]
     return [float(np.mean([entry[figure] for entry in part])) if part else None for part in found]
 
 

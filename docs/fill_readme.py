@@ -12,7 +12,7 @@ from statistics import mean
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.accuracy_page import PUBLISHED
+from benchmarks.accuracy_page import PUBLISHED, chosen, read, table
 
 ROOT = Path(__file__).resolve().parents[1]
 YARDSTICK = "functionals-svm"
@@ -32,29 +32,27 @@ def figures() -> str:
     low, high = metrics["uar_interval"]
     columns = {"pooled, with 95% interval": f"**{metrics['uar']:.1%}** ({low:.1%} – {high:.1%})"}
     columns |= {corpus: f"{uar:.1%}" for corpus, uar in metrics["uar_by_corpus"].items()}
-    rows = [["", *columns], ["---"] * (1 + len(columns)), ["UAR", *columns.values()]]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    shown = table(["", *columns], [["UAR", *columns.values()]])
     answered, right = metrics["answered"], metrics["right_when_answered"]
     return (
-        f"{table}\n\n{metrics['clips']} clips of {metrics['speakers']} speakers. {answered:.0%} of them got a definite "
+        f"{shown}\n\n{metrics['clips']} clips of {metrics['speakers']} speakers. {answered:.0%} of them got a definite "
         f"answer, the others “uncertain”; {right:.0%} of the definite answers were right.\n\n{elsewhere()}"
     )
 
 
 def elsewhere() -> str:
     """How the same system does trained anew: on every speaker in turn, and on corpora that it never heard."""
-    entries = json.loads((ROOT / "docs" / "benchmark.json").read_text(encoding="utf-8"))
+    entries = read()
     shipped = json.loads((ROOT / "models" / "bundle.json").read_text(encoding="utf-8"))["system"]
 
     def of(protocol: str, voice: str = "0", system: str = shipped) -> dict[str, float]:
-        key = (protocol, system, voice)
-        return {e["fold"]: e["uar"] for e in entries if (e["protocol"], e["system"], e["voice"]) == key}
+        return {e["fold"]: e["uar"] for e in chosen(entries, system, protocol, voice)}
 
     def told(figures: dict[str, float]) -> str:
         return f"{mean(figures.values()):.1%}" if figures else "–"
 
-    def row(what: str, protocol: str, beside: str) -> str:
-        return f"| {what} | **{told(of(protocol))}** | {told(of(protocol, '10'))} | {beside} |"
+    def row(what: str, protocol: str, beside: str) -> list[str]:
+        return [what, f"**{told(of(protocol))}**", told(of(protocol, "10")), beside]
 
     def svm(protocol: str) -> str:
         found = of(protocol, system=YARDSTICK)
@@ -62,8 +60,6 @@ def elsewhere() -> str:
 
     (_, people), (_, published), (_, best), *_ = PUBLISHED
     rows = (
-        "| Trained anew, UAR on people it never heard | voice unknown | ten clips known | set against |",
-        "| --- | --- | --- | --- |",
         row(
             f"six emotions, folds of speakers ({len(of('six'))} of 5)",
             "six",
@@ -80,7 +76,9 @@ def elsewhere() -> str:
             f"SVM {svm('loco')}",
         ),
     )
-    return "\n".join(rows)
+    return table(
+        ["Trained anew, UAR on people it never heard", "voice unknown", "ten clips known", "set against"], rows
+    )
 
 
 def tree() -> str:
