@@ -48,13 +48,13 @@ def steps_lstm_attention(shape: Shape, labels: int) -> "keras.Model":
 
 
 def known_steps_lstm_attention(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
-    """`steps_lstm_attention` that also hears how far each step is from what is usual for the voice."""
+    """`steps_lstm_attention` that hears how far each step is from what is usual for the voice instead of its mean."""
     from keras import Model, layers, ops
 
     inputs, profile = layers.Input(shape), layers.Input(voice)
     mean, deviation = _steps(inputs)
     beside = mean - ops.expand_dims(profile[:, : shape[-1]], 1)
-    hidden = _attend(layers.Concatenate()([mean, deviation, beside]))
+    hidden = _attend(layers.Concatenate()([beside, deviation]))
     hidden = layers.Concatenate()([hidden, profile[:, -FLAGS:]])
     return Model([inputs, profile], classify(hidden, labels, (64,), dropout=0.3))
 
@@ -87,12 +87,11 @@ def statistics(shape: Shape, labels: int) -> "keras.Model":
 
 
 def known_statistics(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
-    """A dense network (128, 64) on a clip's summary and on how far it is from what is usual for the voice."""
+    """A dense network (128, 64) on how far a clip's summary is from what is usual for the voice."""
     from keras import Model, layers
 
     inputs, profile = layers.Input(shape), layers.Input(voice)
-    beside = inputs - profile[:, : shape[0]]
-    hidden = layers.Concatenate()([_standard(inputs), _standard(beside), profile[:, -FLAGS:]])
+    hidden = layers.Concatenate()([_standard(inputs - profile[:, : shape[0]]), profile[:, -FLAGS:]])
     return Model([inputs, profile], classify(hidden, labels, (128, 64), dropout=0.4))
 
 
