@@ -100,7 +100,7 @@ def _side_by_side(entries: Sequence[Entry]) -> str:
                 _spread([entry["uar"] for entry in unseen]),
                 _spread([entry["accuracy"] for entry in unseen]),
                 _spread([entry["macro_f1"] for entry in unseen]),
-                f"{strangers(system)}, {_folds(unseen, strangers(system))}" if unseen else "–",
+                f"{strangers(system)}, {how_many(unseen, strangers(system))}" if unseen else "–",
                 f"{cost['parameters']:,}" if cost.get("parameters") else "–",
                 f"{cost['megabytes']:.1f}" if cost else "–",
                 f"{cost['milliseconds']:.0f}" if cost else "–",
@@ -133,7 +133,8 @@ def _reached(system: System, own: Sequence[Entry]) -> str:
     return f"{_spread([entry['accuracy'] for entry in own])} (F1 {f1:.2f}){' ✗' if missed else ''}"
 
 
-def _folds(entries: Sequence[Entry], protocol: str) -> str:
+def how_many(entries: Sequence[Entry], protocol: str) -> str:
+    """Of how many folds and seeds entries are, in words."""
     folds, seeds = {entry["fold"] for entry in entries}, {entry["seed"] for entry in entries}
     text = f"{len(folds)} of {len(PROTOCOLS[protocol])} folds"
     return text + (f", {len(seeds)} seeds" if len(seeds) > 1 else "")
@@ -152,7 +153,7 @@ def _protocol_rows(entries: Sequence[Entry], protocol: str, corpora: Sequence[st
             continue
         parts = [[e["by_corpus"][corpus]["uar"] for e in found if corpus in e["by_corpus"]] for corpus in corpora]
         whole = [_spread([entry[figure] for entry in found]) for figure in ("uar", "accuracy", "macro_f1")]
-        rows.append([f"`{name}`", _folds(found, protocol), *whole, *map(_spread, parts)])
+        rows.append([f"`{name}`", how_many(found, protocol), *whole, *map(_spread, parts)])
     if not rows:
         return ""
     if protocol == "ravdess-8":
@@ -172,7 +173,7 @@ def _voices(entries: Sequence[Entry]) -> str:
             ]
             if common := sorted(set.intersection(*map(set, known))):
                 figures = [_spread([found[key]["uar"] for key in common]) for found in known]
-                folds = _folds([known[0][key] for key in common], protocol)
+                folds = how_many([known[0][key] for key in common], protocol)
                 rows.append([f"`{name}`", f"{protocol}, {folds}", *figures])
     return table(["system", "folds", "unknown", "1 clip", "3 clips", "10 clips", "all"], rows) if rows else ""
 
