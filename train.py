@@ -13,7 +13,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -121,32 +122,37 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
         bars = _variant_bars(progress, "validation")
         validation_clips, _ = system.load(split.validation, variants=0, progress=bars, **where)
 
-    # 3. Fit; the best epoch on the validation speakers is kept.
+    # 3. Fit. The validation speakers choose epochs, or only calibrate; in that case they train, too, in the end.
     trainer = trainer_of(system)  # may bring Keras in: everything above answers at once
     if any(member.pretrained for member in system.members) and not options.weights:
         console.print("Training from scratch: --weights names no file of pretrained weights.", highlight=False)
     run = options.runs / f"{system.name}-{_fingerprint(split, options)}"
     with _progress(console) as progress:
-        watch = _epoch_bars(progress, len(system.members), options.epochs)
-        fitted = trainer.fit(
-            system,
-            train_clips,
-            validation_clips,
-            epochs=options.epochs,
-            seed=options.seed,
-            folder=run,
-            watch=watch,
-            weights=options.weights,
+        how = {"epochs": options.epochs, "seed": options.seed, "weights": options.weights}
+        watch = _epoch_bars(progress, system, options.epochs)
+        fitted = trainer.fit(system, train_clips, validation_clips, folder=run, watch=watch, **how)
+        threshold = answer_threshold(
+            fitted.probabilities(validation_clips.variants[0]), validation_clips.truth, right=RIGHT_WHEN_SURE
         )
+        if system.members and not system.chooses_epochs and fitted.complete:
+            everyone, _ = system.load(split.train + split.validation, variants=variants, **where)
+            watch = _epoch_bars(progress, system, options.epochs, "all speakers, ")
+            with suppress(KeyboardInterrupt):
+                again = trainer.fit(
+                    system, everyone, None, folder=run / "all", watch=watch, temperatures=fitted.temperatures, **how
+                )
+                if again.complete:  # with the history that somebody validated
+                    fitted = replace(again, histories=fitted.histories)
 
     # 4. Write the bundle, measure it on the test speakers through the Predictor that serves, and swap it in.
-    if _replace(system, fitted, train_clips, validation_clips, split, common, options, console):
+    if _replace(system, fitted, threshold, train_clips, validation_clips, split, common, options, console):
         shutil.rmtree(run, ignore_errors=True)
 
 
 def _replace(
     system: System,
     fitted: "Fitted",
+    threshold: float,
     clips: Clips,
     validation: Clips,
     split: Split,
@@ -160,7 +166,7 @@ def _replace(
     try:
         trainer_of(system).export(fitted, staging)
         _write_speakers(system, clips, validation, staging)
-        _write_report(system, fitted, validation, split, staging, console)
+        _write_report(system, fitted, threshold, split, staging, console)
         staging.chmod(0o755)
         wins = not common or _wins(staging, options.models, common, console)
         if wins:
@@ -185,7 +191,7 @@ def _write_speakers(system: System, clips: Clips, validation: Clips, folder: Pat
 def _write_report(
     system: System,
     fitted: "Fitted",
-    validation: Clips,
+    threshold: float,
     split: Split,
     folder: Path,
     console: Console,
@@ -195,9 +201,7 @@ def _write_report(
         "system": system.name,
         "labels": list(system.labels),
         "features": system.features.as_dict(),
-        "uncertain_below": answer_threshold(
-            fitted.probabilities(validation.variants[0]), validation.truth, right=RIGHT_WHEN_SURE
-        ),
+        "uncertain_below": threshold,
         "speech_above": SPEECH_ABOVE if system.gate else 0.0,
         "temperature": fitted.temperature,
         "unheard": sorted({mark(recording.placed.speaker) for recording in split.test}),
@@ -318,12 +322,16 @@ def _variant_bars(progress: Progress, purpose: str) -> Callable[[int], Callable[
     return lambda variant: _bar(progress, f"features, {purpose}" + (f", variant {variant}" if variant else ""))
 
 
-def _epoch_bars(progress: Progress, members: int, epochs: int) -> Callable[[int, "Epoch"], None]:
-    bars = [progress.add_task(f"network {i + 1} of {members}", total=epochs) for i in range(members)]
+def _epoch_bars(progress: Progress, system: System, epochs: int, who: str = "") -> Callable[[int, "Epoch"], None]:
+    names = [f"{who}network {number} of {len(system.members)}" for number, _ in enumerate(system.members, 1)]
+    bars = [
+        progress.add_task(name, total=min(member.epochs or epochs, epochs))
+        for name, member in zip(names, system.members, strict=True)
+    ]
 
     def watch(member: int, epoch: "Epoch") -> None:
-        figures = f"loss {epoch['loss']:.3f}, validation UAR {epoch['val_uar']:.1%}"
-        progress.update(bars[member], advance=1, description=f"network {member + 1} of {members}: {figures}")
+        validated = f", validation UAR {epoch['val_uar']:.1%}" if "val_uar" in epoch else ""
+        progress.update(bars[member], advance=1, description=f"{names[member]}: loss {epoch['loss']:.3f}{validated}")
 
     return watch
 

@@ -116,9 +116,10 @@ def _measure(fold: _Fold, options: argparse.Namespace) -> Iterator[tuple[str, Fi
         return
     system, seed = fold.system, fold.seed
     parts = split(system, fold.recordings, fold.protocol, fold.fold, seed)
+    trained = parts.train if system.chooses_epochs else parts.train + parts.validation
     known, chosen, test = (
         system.load(part, variants=variants, cache=options.cache, jobs=options.jobs)
-        for part, variants in ((parts.train, system.variants), (parts.validation, 0), (parts.test, 0))
+        for part, variants in ((trained, system.variants), (parts.validation, 0), (parts.test, 0))
     )
     knows_voices = any("voice" in member.hears for member in system.members)
     if "0" in wanted or knows_voices:
@@ -156,18 +157,15 @@ def _fit(
 ) -> tuple["train.Fitted", float | None]:
     """A fitted system and how many seconds of a core it took, None where a run went on that had been stopped.
 
-    An estimator has no epoch to choose and trains on all.
+    Where no epoch is to be chosen, those who would choose are among those who train: nobody is left to calibrate
+    networks, which changes no figure here.
     """
-    if system.estimator:
-        features = np.concatenate([known.variants[0], chosen.variants[0]])
-        joined = {
-            name: np.concatenate([getattr(known, name), getattr(chosen, name)])
-            for name in ("truth", "weights", "speakers", "strong")
-        }
-        known = Clips([features], **joined)
     begun, resumed = time.process_time(), place.exists()
     trainer = train.trainer_of(system)
-    fitted = trainer.fit(system, known, chosen, epochs=options.epochs, seed=seed, folder=place, weights=options.weights)
+    validation = chosen if system.estimator or system.chooses_epochs else None
+    fitted = trainer.fit(
+        system, known, validation, epochs=options.epochs, seed=seed, folder=place, weights=options.weights
+    )
     return fitted, None if resumed else round(time.process_time() - begun, 1)
 
 
@@ -228,7 +226,7 @@ def _shipped(options: argparse.Namespace) -> None:
         parts = split_speakers(recordings, assign_folds(recordings, train.FOLDS), test=0, validation=1)
         known, chosen, test = (
             system.load(part, variants=0, cache=options.cache, jobs=options.jobs)
-            for part in (parts.train, parts.validation, parts.test)
+            for part in (parts.train + parts.validation, parts.validation, parts.test)
         )
         fitted, seconds = _fit(system, known[0], chosen[0], 0, options.results / "shipped", options)
         named = {"protocol": "shipped", "system": system.name, "fold": "0", "seed": 0, "voice": "0"}

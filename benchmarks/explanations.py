@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -21,8 +22,8 @@ from utils.audio_preprocessing import find_voice, fit_clip
 from utils.dataset_loader import Recording
 from utils.decoding import SAMPLE_RATE, Samples, load_audio
 from utils.errors import AudioError, VoiceError
-from utils.explanation import SIDES, explain, usual_side
-from utils.features import extract_features
+from utils.explanation import SIDES, Feature, explain, usual_side
+from utils.features import FeatureSettings, extract_features, frames
 from utils.predictor import Predictor
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -63,13 +64,20 @@ def importance(predictor: Predictor, clips: Sequence[Samples], truth: Sequence[s
     features = [extract_features(clip, predictor.settings) for clip in clips]
     labels = np.array([predictor.labels.index(label) for label in truth])
 
-    def uar(changed: list[NDArray[np.float32]]) -> float:
+    def uar(changed: list[NDArray[Any]]) -> float:
         blocks = [np.stack(changed[i : i + 32]) for i in range(0, len(changed), 32)]
         right = np.concatenate([predictor.hear(block).probabilities.argmax(axis=1) for block in blocks]) == labels
         return 100 * float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
     whole = uar(features)
-    return {side: whole - uar([usual_side(one, side, predictor.settings, None) for one in features]) for side in SIDES}
+    return {side: whole - uar([_as_usual(one, side, predictor.settings) for one in features]) for side in SIDES}
+
+
+def _as_usual(features: NDArray[Any], side: Feature, settings: FeatureSettings) -> NDArray[Any]:
+    """The same clip, its frames with one side of the voice as usual, its encoding as it was."""
+    changed = features.copy()
+    frames(changed)[...] = usual_side(frames(features), side, settings, None)
+    return changed
 
 
 def plot(lost: dict[str, float], path: Path) -> None:

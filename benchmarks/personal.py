@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -56,7 +57,7 @@ class Speaker:
     """One person's clips: features (clips, ...), their summaries, and what they are (indices of labels)."""
 
     name: str
-    features: Floats
+    features: NDArray[Any]
     summaries: Floats
     truth: NDArray[np.intp]
 
@@ -120,7 +121,7 @@ def speakers(models: Path, data: Path, cache: Path) -> Iterator[Speaker]:
     names = np.array(clips.speakers)
     for name in np.unique(names):
         own = np.flatnonzero(names == name)
-        features = clips.variants[0][own].astype(np.float32)
+        features = clips.variants[0][own]
         yield Speaker(str(name), features, summarize(features), clips.truth[own].astype(np.intp))
 
 

@@ -22,6 +22,7 @@ LAYERS = (
     "audio_preprocessing",
     "live",
     "spectral",
+    "encoder",
     "features",
     "summary",
     "voice_profile",
@@ -74,6 +75,7 @@ OPTIONAL_LIBRARIES = {"pyarrow", "praatio", "pympi", "dask", "distributed"}
 
 TRAINING_MODULES = {
     "train.py",
+    "import_encoder.py",
     "utils/dataset_loader.py",
     "utils/networks.py",
     "utils/sequence_networks.py",

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from utils.features import ENCODED, FRAMES, FeatureSettings
 from utils.summary import LEVELS, RHYTHM_BANDS, SPREADS, summarize, summary_scale, summary_size
 
-FRAMES, COUNT = 174, 120
+LENGTH, COUNT = 174, 120
 
 
 def some_features(clips: int = 3, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(2, 3, (clips, FRAMES, COUNT)).astype(np.float32)
+    return np.random.default_rng(seed).normal(2, 3, (clips, LENGTH, COUNT)).astype(np.float32)
 
 
 def test_the_blocks_are_what_their_names_say() -> None:
@@ -28,7 +29,7 @@ def test_the_blocks_are_what_their_names_say() -> None:
 def test_a_clip_alone_and_among_others_is_the_same() -> None:
     features = some_features(300)
     together = summarize(features)
-    assert together.shape == (300, summary_size(COUNT)) == (300, 1680)
+    assert together.shape == (300, summary_size(FeatureSettings())) == (300, 1680)
     assert together.dtype == np.float32
     for clip in (0, 255, 256, 299):
         assert summarize(features[clip : clip + 1])[0] == pytest.approx(together[clip], abs=1e-4)
@@ -37,7 +38,7 @@ def test_a_clip_alone_and_among_others_is_the_same() -> None:
 @pytest.mark.parametrize(("hertz", "band"), [(1.0, 0), (4.0, 2), (6.0, 3), (20.0, 5)])
 def test_rhythm_is_in_the_band_of_its_frequency(hertz: float, band: int) -> None:
     features = some_features(1) * 0.01
-    features[0, :, 7] += np.sin(2 * np.pi * hertz * np.arange(FRAMES) * 276 / 16_000)
+    features[0, :, 7] += np.sin(2 * np.pi * hertz * np.arange(LENGTH) * 276 / 16_000)
     rhythm = summarize(features)[0, 8 * COUNT :].reshape(COUNT, len(RHYTHM_BANDS) - 1)
     assert rhythm[7].argmax() == band
     assert rhythm[7, band] > rhythm[:7].max() + 1
@@ -55,8 +56,24 @@ def test_normalizing_a_summary_is_summarizing_normalized_features() -> None:
 
 @pytest.mark.parametrize("value", [0.0, -100.0, 6e4])
 def test_features_that_never_change_are_summarized_without_a_nan(value: float) -> None:
-    assert np.isfinite(summarize(np.full((2, FRAMES, COUNT), value, dtype=np.float16))).all()
+    assert np.isfinite(summarize(np.full((2, LENGTH, COUNT), value, dtype=np.float16))).all()
 
 
 def test_no_clips_are_no_summaries() -> None:
-    assert summarize(np.empty((0, FRAMES, COUNT))).shape == (0, 1680)
+    assert summarize(np.empty((0, LENGTH, COUNT))).shape == (0, 1680)
+
+
+@pytest.mark.parametrize("number", [np.float16, np.float32])
+@pytest.mark.parametrize("clips", [0, 3])
+def test_an_encoding_stands_behind_the_statistics(clips: int, number: type) -> None:
+    settings = FeatureSettings(kind="encoded")
+    features = settings.empty(clips, number)
+    features[FRAMES] = some_features(clips)
+    features[ENCODED] = np.random.default_rng(1).uniform(-1, 1, (clips, 512))
+    summaries = summarize(features)
+    assert summaries.shape == (clips, summary_size(settings)) == (clips, 2192)
+    assert summaries.dtype == np.float32
+    assert (summaries[:, :1680] == summarize(features[FRAMES])).all()
+    assert (summaries[:, 1680:] == features[ENCODED]).all()
+    offset, scale = summary_scale(np.zeros(COUNT), np.ones(COUNT), settings.encoding)
+    assert (offset[1680:] == 0).all() and (scale[1680:] == 1).all() and len(offset) == len(scale) == 2192

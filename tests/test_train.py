@@ -22,10 +22,11 @@ from utils.dataset_loader import load_features, scan
 from utils.decoding import encode_wav
 from utils.emotions import DEFAULT_LABELS
 from utils.errors import DataError
-from utils.features import FeatureSettings
+from utils.features import FeatureSettings, frames
 from utils.model_bundle import CARD, KERAS, MANIFEST, ONNX, SCALER, verify_files
 from utils.predictor import Predictor
 from utils.spectral import delta
+from utils.summary import summary_size
 from utils.systems import DEFAULT_SYSTEM, SYSTEMS, Member, System
 from utils.voice_profile import FLAGS, flags
 
@@ -135,7 +136,7 @@ class TestTrained:
         manifest = json.loads((trained / "models" / MANIFEST).read_text("utf-8"))
         assert manifest["system"] == DEFAULT_SYSTEM
         assert manifest["labels"] == list(SYSTEMS[DEFAULT_SYSTEM].labels)
-        assert FeatureSettings(**manifest["features"]) == FeatureSettings()
+        assert FeatureSettings(**manifest["features"]) == SYSTEMS[DEFAULT_SYSTEM].features
         assert 0 < manifest["uncertain_below"] <= 1
         assert set(manifest["files"]) == {KERAS, SCALER, ONNX, CARD} | PLOTS
         metrics = manifest["metrics"]
@@ -160,13 +161,15 @@ class TestTrained:
         from utils.batches import summaries
 
         recordings = scan(made / "data", DEFAULT_LABELS)
-        features = load_features(recordings, FeatureSettings(), cache=made / "cache", jobs=1).arrays.astype(np.float32)
+        settings = SYSTEMS[DEFAULT_SYSTEM].features
+        features = load_features(recordings, settings, cache=made / "cache", jobs=1).arrays
         assert len(features) == 24
         network = keras.saving.load_model(trained / "models" / KERAS)
         scaler = joblib.load(trained / "models" / SCALER)
-        flat = scaler.transform(features.reshape(-1, 120).astype(np.float64))
-        summary, voice = summaries(features, scaler), np.zeros((len(features), 1683), dtype=np.float32)
-        normal = flat.reshape(features.shape).astype(np.float32)
+        flat = scaler.transform(frames(features).reshape(-1, 120).astype(np.float64))
+        summary = summaries(features, scaler)
+        voice = np.zeros((len(features), summary.shape[1] + FLAGS), dtype=np.float32)
+        normal = flat.reshape(frames(features).shape).astype(np.float32)
         expected = network.predict({"features": normal, "summary": summary, "voice": voice}, verbose=0)["probabilities"]
         predictor = Predictor.load(trained / "models")
         found = predictor.hear(features).probabilities
@@ -437,6 +440,53 @@ def test_a_kill_or_ctrl_c_while_a_checkpoint_is_written_breaks_nothing(
     assert len(fit(tmp_path, epochs=6, learning_rate=0.05).histories[0]) == 6
 
 
+def as_long(epochs: int = 2) -> tuple[Member, ...]:
+    """A network that is trained for so many epochs, whoever validates."""
+    return (Member(tiny, epochs=epochs),)
+
+
+@pytest.mark.slow
+def test_without_validation_clips_everybody_trains_for_the_epochs_declared(tmp_path: Path) -> None:
+    from utils import training
+
+    how: dict[str, Any] = {"epochs": 9, "seed": 0, "temperatures": (1.5, 2.5)}
+    fitted = training.fit(replace(a_system(), members=as_long(3)), some_clips(), None, folder=tmp_path, **how)
+    assert fitted.temperatures == (1.5, 2.5)
+    assert fitted.complete
+    assert [set(epoch) for epoch in fitted.histories[0]] == [{"loss"}] * 3
+    with pytest.raises(ValueError, match="tiny chooses its epochs"):
+        training.fit(a_system(), some_clips(), None, folder=tmp_path, **how)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_those_who_only_calibrate_are_trained_on_in_the_end(
+    interrupted: bool, door: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from utils import training
+
+    fit_once, calls = training.fit, []
+
+    def noted(system: System, clips: Any, validation: Any, **how: Any) -> Any:
+        calls.append((set(clips.speakers), validation and set(validation.speakers)))
+        if interrupted and len(calls) == 2:
+            raise KeyboardInterrupt
+        fitted = fit_once(system, clips, validation, **how)
+        calls[-1] += (fitted.temperatures,)
+        return fitted
+
+    monkeypatch.setattr(training, "fit", noted)
+    monkeypatch.setitem(SYSTEMS, "tiny", replace(a_system(), members=as_long()))
+    assert door() == 0
+    verify_files(tmp_path / "models")
+    first, second = calls
+    assert second[0] == first[0] | first[1] and not first[0] & first[1]
+    assert second[1] is None
+    manifest = json.loads((tmp_path / "models" / MANIFEST).read_text("utf-8"))
+    assert manifest["temperature"] == first[2][0]
+    assert interrupted or second[2] == first[2]
+
+
 @pytest.mark.slow
 def test_members_are_averaged_and_calibrated(tmp_path: Path) -> None:
     from keras import ops
@@ -456,31 +506,40 @@ def test_members_are_averaged_and_calibrated(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_mel_lstms_hear_the_mel_bands_and_what_is_usual_for_them_and_nothing_else() -> None:
+def test_each_network_hears_its_part_and_how_far_that_is_from_usual() -> None:
     from keras import ops
 
-    from utils.networks import MEL, known_mel_lstm, mel_lstm
+    from utils.networks import MEL, STATISTICS, encoded, known_encoded, mel_lstm, statistics
 
-    assert [name.split()[0] for name in FeatureSettings().names()[MEL]] == ["mel"] * FeatureSettings.mel_bands
+    def differ(network: Any, one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+        first, second = (ops.convert_to_numpy(network(heard if len(heard) > 1 else heard[0])) for heard in (one, other))
+        return float(np.abs(first - second).max()) > 1e-6
+
     rng = np.random.default_rng(0)
     clip = rng.normal(size=(1, 174, 120)).astype(np.float32)
-    others, bands = clip.copy(), clip.copy()
-    others[..., : MEL.start] += 1
-    others[..., MEL.stop :] -= 1
-    bands[..., MEL] += rng.normal(size=bands[..., MEL].shape)
-    plain, known = mel_lstm((174, 120), 6), known_mel_lstm((174, 120), (1683,), 6)
-    unknown = np.zeros((1, 1683), np.float32)
-    usual = unknown.copy()
-    usual[:, MEL] = 1
-    answers = [ops.convert_to_numpy(plain(heard)) for heard in (clip, others, bands)]
-    told = [
-        ops.convert_to_numpy(known([heard, voice]))
-        for heard, voice in ((clip, unknown), (others, unknown), (bands, unknown), (clip, usual))
-    ]
-    for same in (answers[1] - answers[0], told[1] - told[0]):
-        assert np.abs(same).max() == 0
-    for other in (answers[2] - answers[0], told[2] - told[0], told[3] - told[0]):
-        assert np.abs(other).max() > 1e-6
+    assert [name.split()[0] for name in FeatureSettings().names()[MEL]] == ["mel"] * FeatureSettings.mel_bands
+    mel = np.zeros(120, dtype=bool)
+    mel[MEL] = True
+    contours = mel_lstm((174, 120), 6)
+    assert differ(contours, [clip], [clip + mel * rng.normal(size=clip.shape)])
+    assert not differ(contours, [clip], [clip + ~mel * rng.normal(size=clip.shape)])
+
+    size = summary_size(FeatureSettings(kind="encoded"))
+    first = np.arange(size) < STATISTICS.stop
+    summary, usual = rng.normal(size=(2, 1, size)).astype(np.float32)
+    change = rng.normal(size=(1, size)).astype(np.float32)
+    plain = {statistics: first, encoded: ~first}
+    for network, own in ((build((size,), 6), own) for build, own in plain.items()):
+        assert differ(network, [summary], [summary + own * change])
+        assert not differ(network, [summary], [summary + ~own * change])
+
+    def profile(mean: np.ndarray) -> np.ndarray:
+        return np.concatenate([mean, np.ones((1, FLAGS))], axis=1).astype(np.float32)
+
+    known = known_encoded((size,), (size + FLAGS,), 6)
+    assert differ(known, [summary, profile(usual)], [summary, profile(usual + ~first * change)])
+    assert not differ(known, [summary, profile(usual)], [summary, profile(usual + first * change)])
+    assert not differ(known, [summary, profile(usual)], [summary + change, profile(usual + change)])
 
 
 @pytest.mark.slow
@@ -519,7 +578,7 @@ def test_the_more_clips_a_voice_was_learnt_from_the_more_its_networks_say() -> N
         together({"summary": np.ones((4, 3), np.float32), "voice": voices.astype(np.float32)})["probabilities"]
     )
     logits = np.log(found[:, 0] / found[:, 1])
-    assert logits == pytest.approx([0, 4 * 0.5, 4 * 0.75**0.5, 4], abs=0.01)
+    assert logits == pytest.approx([0, 3 * 0.5, 3 * 0.75**0.5, 3], abs=0.01)
 
 
 @pytest.mark.slow
@@ -575,7 +634,7 @@ def test_every_network_is_of_plain_keras_layers_and_gives_a_logit_a_label(name: 
 
     system = SYSTEMS[name]
     rng = np.random.default_rng(0)
-    shapes = input_shapes(system.features.shape)
+    shapes = input_shapes(system.features)
     for member in set(system.members):
         network = member.network(*(shapes[name] for name in member.hears), len(system.labels))
         clips = [rng.normal(size=(3, *shapes[name])).astype(np.float32) for name in member.hears]

@@ -10,8 +10,9 @@ from sklearn.preprocessing import StandardScaler
 
 from utils.dataset_loader import Clips
 from utils.emotions import PLAIN
+from utils.features import FeatureSettings, frames
 from utils.networks import INPUTS
-from utils.summary import summarize, summary_scale, summary_size
+from utils.summary import statistics_size, summarize, summary_scale, summary_size
 from utils.systems import Member, System
 from utils.voice_profile import FLAGS, KINDS, flags
 
@@ -21,38 +22,40 @@ PROFILES = 24  # drawn for each voice and epoch
 _BLOCK = 512
 
 
-def fit_scaler(features: NDArray[np.float16]) -> StandardScaler:
+def fit_scaler(features: NDArray[Any]) -> StandardScaler:
     """Mean and deviation of each feature (or of each channel of pictures) over all frames of all clips."""
-    scaler = StandardScaler()
-    for first in range(0, len(features), _BLOCK):
-        scaler.partial_fit(features[first : first + _BLOCK].reshape(-1, features.shape[-1]).astype(np.float64))
+    scaler, framewise = StandardScaler(), frames(features)
+    for first in range(0, len(framewise), _BLOCK):
+        scaler.partial_fit(framewise[first : first + _BLOCK].reshape(-1, framewise.shape[-1]).astype(np.float64))
     return scaler
 
 
 def normalize(features: NDArray[Any], scaler: StandardScaler) -> Floats:
-    """Features, their last axis as in training, with the training clips' mean and deviation removed; float32."""
+    """What the features tell of frames, with the training clips' mean and deviation removed; float32."""
     mean, scale = scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32)
-    return (features.astype(np.float32) - mean) / scale
+    return (frames(features).astype(np.float32) - mean) / scale
 
 
-def input_scales(scaler: StandardScaler) -> dict[str, tuple[list[float], list[float]]]:
+def input_scales(scaler: StandardScaler, encoding: int) -> dict[str, tuple[list[float], list[float]]]:
     """Mean and deviation for each of `INPUTS`; with them raw inputs become what networks are trained on."""
-    offset, scale = summary_scale(scaler.mean_, scaler.scale_)
+    offset, scale = summary_scale(scaler.mean_, scaler.scale_, encoding)
     voice = np.concatenate([offset, np.zeros(FLAGS)]), np.concatenate([scale, np.ones(FLAGS)])
     pairs = ((scaler.mean_, scaler.scale_), (offset, scale), voice)
     return {name: (mean.tolist(), deviation.tolist()) for name, (mean, deviation) in zip(INPUTS, pairs, strict=True)}
 
 
-def input_shapes(shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+def input_shapes(settings: FeatureSettings) -> dict[str, tuple[int, ...]]:
     """Of one clip, for each of `INPUTS`."""
-    size = summary_size(shape[-1])
-    return dict(zip(INPUTS, (shape, (size,), (size + FLAGS,)), strict=True))
+    size = summary_size(settings)
+    return dict(zip(INPUTS, (settings.shape, (size,), (size + FLAGS,)), strict=True))
 
 
 def summaries(features: NDArray[Any], scaler: StandardScaler) -> Floats:
-    """Normalized summaries of raw features (clips, frames, count)."""
-    offset, scale = summary_scale(scaler.mean_, scaler.scale_)
-    return (summarize(features) - offset) / scale
+    """Normalized summaries of clips' raw features."""
+    summarized = summarize(features)
+    encoding = summarized.shape[1] - statistics_size(len(scaler.mean_))
+    offset, scale = summary_scale(scaler.mean_, scaler.scale_, encoding)
+    return (summarized - offset) / scale
 
 
 class Voices:
@@ -86,12 +89,14 @@ class Voices:
         return np.concatenate([self._summaries[chosen].mean(axis=0), flags(kind, count)])  # type: ignore[arg-type]
 
 
-def unknown_voices(features: NDArray[Any], scaler: StandardScaler, names: tuple[str, ...]) -> dict[str, Floats]:
+def unknown_voices(
+    features: NDArray[Any], settings: FeatureSettings, scaler: StandardScaler, names: tuple[str, ...]
+) -> dict[str, Floats]:
     """Those of the normalized inputs that are asked for."""
     inputs: dict[str, Callable[[], Floats]] = {
         "features": lambda: normalize(features, scaler),
         "summary": lambda: summaries(features, scaler),
-        "voice": lambda: np.zeros((len(features), *input_shapes(features.shape[1:])["voice"]), dtype=np.float32),
+        "voice": lambda: np.zeros((len(features), *input_shapes(settings)["voice"]), dtype=np.float32),
     }
     return {name: inputs[name]() for name in names}
 
@@ -100,7 +105,7 @@ def known_voices(
     system: System, clips: Clips, names: tuple[str, ...], scaler: StandardScaler, seed: int
 ) -> dict[str, Floats]:
     """The normalized inputs that are asked for, each clip with a profile of its speaker."""
-    inputs = unknown_voices(clips.variants[0], scaler, names)
+    inputs = unknown_voices(clips.variants[0], system.features, scaler, names)
     if "voice" in names:
         rng = np.random.default_rng(seed)
         voices = Voices(clips, system.labels, inputs["summary"])

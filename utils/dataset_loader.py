@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from utils import audio_preprocessing, augmentation, decoding, features, ffmpeg, spectral
+from utils import audio_preprocessing, augmentation, decoding, encoder, features, ffmpeg, spectral
 from utils.audio_preprocessing import MIN_VOICED_SECONDS, find_voice, fit_clip
 from utils.augmentation import augment, shift_time
 from utils.cluster import cluster
@@ -20,7 +21,7 @@ from utils.corpora import CORRECTIONS, Placed, parse_placed
 from utils.decoding import AUDIO_ENDINGS, load_audio
 from utils.emotions import ALL_EMOTIONS, label_for
 from utils.errors import AudioError, DataError
-from utils.features import FeatureSettings, extract_features
+from utils.features import FeatureSettings, extract_features, halved
 
 _STRONG = {"strong": 1, "normal": 0, None: -1}
 
@@ -47,11 +48,11 @@ class Split:
 class Features:
     """Features of the recordings that could be judged, and which those are.
 
-    `arrays` is float16 (clips, *settings.shape), `kept` the position of each in the list that was asked for, `refused`
-    names the others with the reason.
+    `arrays` are float16 (clips, *settings.shape), or of the kind "encoded" (clips,) with fields, `kept` the position of
+    each in the list that was asked for, `refused` names the others with the reason.
     """
 
-    arrays: NDArray[np.float16]
+    arrays: NDArray[Any]
     kept: NDArray[np.intp]
     refused: dict[Path, str]
 
@@ -60,12 +61,12 @@ class Features:
 class Clips:
     """Clips with what training needs to know of them.
 
-    `variants` holds float16 features (clips, *settings.shape): the clips as they are, then each random variant of them.
+    `variants` holds features as `Features.arrays`: of the clips as they are, then of each random variant of them.
     `truth` is the position of each clip's label, `weights` how much it counts, `speakers` whose voice it is ("corpus
     person"), `strong` 1 where the emotion was acted strongly, 0 where it was not, and -1 where nobody says.
     """
 
-    variants: Sequence[NDArray[np.float16]]
+    variants: Sequence[NDArray[Any]]
     truth: NDArray[np.intp]
     weights: NDArray[np.float32]
     speakers: NDArray[np.str_]
@@ -198,7 +199,7 @@ def load_features(
     with _cache_failures_named(cache):
         cache.mkdir(parents=True, exist_ok=True)
     key = _key(settings, variant, chain)
-    arrays = np.empty((len(recordings), *settings.shape), dtype=np.float16)
+    arrays = settings.empty(len(recordings), np.float16)
     refused: dict[Path, str] = {}
     chunks = [range(i, min(i + 64, len(recordings))) for i in range(0, len(recordings), 64)]
     work = Parallel(n_jobs=jobs, return_as="generator")(
@@ -260,13 +261,14 @@ def load_clips(
 def _key(settings: FeatureSettings, variant: int, chain: str) -> bytes:
     """Changes with the settings, the variant and the code that makes the features."""
     modules = [decoding, ffmpeg, audio_preprocessing, spectral, features, *([augmentation] if variant else [])]
+    modules += [encoder] if settings.encoding else []
     code = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
     return hashlib.sha256(code + json.dumps([settings.as_dict(), variant, chain if variant else ""]).encode()).digest()
 
 
 def _chunk(
     recordings: list[Recording], settings: FeatureSettings, variant: int, chain: str, key: bytes, cache: Path
-) -> list[NDArray[np.float16] | str]:
+) -> list[NDArray[Any] | str]:
     return [
         _cached(one.path, settings, variant, chain, key, None if one.placed.corpus == CORRECTIONS else cache)
         for one in recordings
@@ -275,7 +277,7 @@ def _chunk(
 
 def _cached(
     path: Path, settings: FeatureSettings, variant: int, chain: str, key: bytes, cache: Path | None
-) -> NDArray[np.float16] | str:
+) -> NDArray[Any] | str:
     """Features of one file, or the sentence that says why there are none; without `cache`, always made anew."""
     try:
         digest = hashlib.sha256(key + path.read_bytes()).hexdigest()
@@ -314,7 +316,7 @@ def _cache_failures_named(cache: Path) -> Iterator[None]:
         ) from error
 
 
-def _features(path: Path, settings: FeatureSettings, variant: int, chain: str, seed: int) -> NDArray[np.float16] | str:
+def _features(path: Path, settings: FeatureSettings, variant: int, chain: str, seed: int) -> NDArray[Any] | str:
     rng = np.random.default_rng(seed)
     samples = load_audio(path)
     voice = find_voice(samples)
@@ -326,4 +328,4 @@ def _features(path: Path, settings: FeatureSettings, variant: int, chain: str, s
     clip, _ = fit_clip(samples, voice)
     if variant:
         clip = shift_time(clip, rng)
-    return extract_features(clip, settings).astype(np.float16)
+    return halved(extract_features(clip, settings))

@@ -1,6 +1,7 @@
 """Why an answer is what it is: how much each moment weighed, and which sides of the voice spoke for it.
 
 Both by asking the network again with something taken away: a tenth of the clip, or what is unusual about the pitch.
+What is as usual only in single features leaves the encoding as it was, so these weigh less than they may have.
 """
 
 import json
@@ -8,14 +9,14 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.audio_preprocessing import FRAME_HOP
+from utils.audio_preprocessing import FRAME_HOP, find_voice, fit_clip
 from utils.decoding import SAMPLE_RATE, Samples
-from utils.features import SCALARS, FeatureSettings
+from utils.features import SCALARS, FeatureSettings, frames, with_encodings
 from utils.prediction import Heard, Prediction
 from utils.voice_profile import VoiceProfile
 
@@ -71,8 +72,8 @@ class Hearing(Protocol):
     labels: tuple[str, ...]
     settings: FeatureSettings
 
-    def features(self, samples: Samples) -> Floats: ...  # noqa: D102
-    def hear(self, features: Floats, voice: VoiceProfile | None = None) -> Heard: ...  # noqa: D102
+    def features(self, samples: Samples) -> NDArray[Any]: ...  # noqa: D102
+    def hear(self, features: NDArray[Any], voice: VoiceProfile | None = None) -> Heard: ...  # noqa: D102
 
 
 def explain(
@@ -87,12 +88,16 @@ def explain(
         voice: what is usual for the voice, where the answer knew that.
     """
     emotion = prediction.emotion or predictor.labels[0]
-    features = predictor.features(samples)
-    framed = features.ndim == 2 and predictor.settings.kind == "default"
-    changed = [] if not framed else [usual_side(features, side, predictor.settings, voice) for side in SIDES]
+    settings = predictor.settings
+    features = frames(predictor.features(samples))
+    framed = features.ndim == 2 and settings.kind in {"default", "encoded"}
+    changed = [] if not framed else [usual_side(features, side, settings, voice) for side in SIDES]
     spans = tenths(prediction.heard, len(features)) if features.ndim > 1 else []
     variants = np.stack([features, *(without_frames(features, first, end) for first, end in spans), *changed])
-    chances = predictor.hear(variants, voice).probabilities[:, predictor.labels.index(emotion)]
+    clip, _ = fit_clip(samples, find_voice(samples))
+    clips = np.stack([clip, *(_without_samples(clip, first, end) for first, end in spans), *([clip] * len(changed))])
+    heard = predictor.hear(with_encodings(variants, clips, settings), voice)
+    chances = heard.probabilities[:, predictor.labels.index(emotion)]
     falls = (chances[0] - chances[1:]).tolist()
     second = FRAME_HOP / SAMPLE_RATE
     begin = prediction.heard[0]
@@ -101,7 +106,7 @@ def explain(
         for (first, end), fall in zip(spans, falls, strict=False)
     ]
     reasons = [
-        Reason(side, direction(features, side, predictor.settings, voice), fall)
+        Reason(side, direction(features, side, settings, voice), fall)
         for side, fall in zip(SIDES if changed else (), falls[len(spans) :], strict=True)
         if fall >= LEAST_SHARE
     ]
@@ -119,6 +124,13 @@ def without_frames(features: Floats, first: int, end: int) -> Floats:
     """Features (frames, ...) in which some frames sound like the quietest of the clip."""
     changed = features.copy()
     changed[first:end] = features[features[..., 0].reshape(len(features), -1).mean(axis=1).argmin()]
+    return changed
+
+
+def _without_samples(clip: Samples, first: int, end: int) -> Samples:
+    """A clip that is silent from one frame to another."""
+    changed = clip.copy()
+    changed[first * FRAME_HOP : end * FRAME_HOP] = 0
     return changed
 
 

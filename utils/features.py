@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from utils.audio_preprocessing import CLIP_FRAMES, CLIP_SAMPLES, FRAME_HOP, level, pitch, power_spectra
 from utils.decoding import SAMPLE_RATE, Samples
+from utils.encoder import ENCODING, encode
 from utils.spectral import CHROMA, FREQUENCIES, chroma, contrast, dct, decibels, delta, mel_filters
 
 SCALARS = (
@@ -26,6 +28,7 @@ SCALARS = (
     "tilt",
 )
 IMAGE_ROWS = 128
+FRAMES, ENCODED = "frames", "encoded"  # the parts of a clip's features of the kind "encoded"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class FeatureSettings:
     """What `extract_features` computes; saved in the bundle and read from there when serving.
 
     `kind` is one of `KINDS`. The default has 120 features a frame: 40 MFCC, 48 log-mel bands, 7 spectral contrasts,
-    12 chroma, and the 13 of `SCALARS`. `frames` are `1 + 48,000 // hop`.
+    12 chroma, and the 13 of `SCALARS`. `frames` are `1 + 48,000 // hop`. The kind "encoded" has the same frames and,
+    beside them, the clip's encoding: arrays of clips then have two fields, `FRAMES` and `ENCODED`.
 
     Raises:
         ValueError: there is no such kind.
@@ -54,11 +58,12 @@ class FeatureSettings:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one clip's features."""
+        """Of one clip's features; of those of the kind "encoded", of their frames."""
         frames, timbre = self.frames, self.mfcc + CHROMA + self.contrast_bands + 1
         frame = timbre + self.mel_bands + len(SCALARS)
         return {
             "default": (frames, frame),
+            "encoded": (frames, frame),
             "functionals": (7 * frame,),
             "log-mel-deltas": (frames, 3 * self.mel_bands),
             "timbre": (frames, timbre),
@@ -72,8 +77,18 @@ class FeatureSettings:
         """Features a frame; of an image, its channels; where there are no frames, all."""
         return self.shape[-1]
 
+    @property
+    def encoding(self) -> int:
+        """Numbers of a clip's encoding: 512, or none."""
+        return ENCODING if self.kind == "encoded" else 0
+
+    def empty(self, clips: int, number: DTypeLike = np.float32) -> NDArray[Any]:
+        """Room for the features of so many clips, each number of such a type; as `extract_features` gives them."""
+        fields = np.dtype([(FRAMES, number, self.shape), (ENCODED, number, (self.encoding,))])
+        return np.empty(clips, fields) if self.encoding else np.empty((clips, *self.shape), number)
+
     def names(self) -> tuple[str, ...]:
-        """Name of each of the default features, in order."""
+        """Name of each feature of a default frame, in order."""
         return (
             *(f"mfcc {i}" for i in range(self.mfcc)),
             *(f"mel {i}" for i in range(self.mel_bands)),
@@ -87,15 +102,16 @@ class FeatureSettings:
         return asdict(self)
 
 
-def extract_features(clip: Samples, settings: FeatureSettings) -> NDArray[np.float32]:
-    """Features of one clip, all spectral ones from a single short-time Fourier transform.
+def extract_features(clip: Samples, settings: FeatureSettings) -> NDArray[Any]:
+    """Features of one clip; those of its frames from a single short-time Fourier transform.
 
     Args:
         clip: 3 s of samples, float32 (48,000,), as `fit_clip` gives them.
         settings: which features.
 
     Returns:
-        float32 of `settings.shape`, (174, 120) with the default settings; always finite.
+        float32 of `settings.shape`, (174, 120) with the default settings; always finite. Of the kind "encoded" an
+        array without dimensions, whose fields are these frames and the encoding (512,).
 
     Raises:
         ValueError: the clip is not 3 s long.
@@ -103,7 +119,36 @@ def extract_features(clip: Samples, settings: FeatureSettings) -> NDArray[np.flo
     if clip.shape != (CLIP_SAMPLES,):
         raise ValueError(f"a clip has {CLIP_SAMPLES} samples, not {clip.shape}: fit it with fit_clip first")
     power = power_spectra(clip, hop=settings.hop)[: settings.frames]
-    return np.asarray(KINDS[settings.kind](clip, power, settings), dtype=np.float32)
+    found = np.asarray(KINDS[settings.kind](clip, power, settings), dtype=np.float32)
+    return with_encodings(found[None], clip[None], settings)[0, ...]
+
+
+def with_encodings(framewise: NDArray[np.float32], clips: Samples, settings: FeatureSettings) -> NDArray[Any]:
+    """Clips' features, given those of their frames: just these, or as two fields beside the clips' encodings.
+
+    Args:
+        framewise: float32 (clips, *settings.shape).
+        clips: 3 s each, float32 (clips, 48,000).
+        settings: which features.
+    """
+    if not settings.encoding:
+        return framewise
+    features = settings.empty(len(clips))
+    features[FRAMES], features[ENCODED] = framewise, encode(clips)
+    return features
+
+
+def halved(features: NDArray[Any]) -> NDArray[Any]:
+    """The same features in half the memory, float16: as they are kept for training."""
+    names = features.dtype.names
+    if not names:
+        return features.astype(np.float16)
+    return features.astype([(name, np.float16, features.dtype[name].shape) for name in names])
+
+
+def frames(features: NDArray[Any]) -> NDArray[Any]:
+    """What clips' features tell of each frame: all of them, or their `FRAMES`."""
+    return features[FRAMES] if features.dtype.names else features
 
 
 def frame_features(power: Samples, settings: FeatureSettings) -> Samples:
@@ -202,6 +247,7 @@ def _spectrogram_mfcc_image(clip: Samples, power: Samples, settings: FeatureSett
 
 KINDS: dict[str, Callable[[Samples, Samples, FeatureSettings], Samples]] = {
     "default": _default,
+    "encoded": _default,
     "functionals": _functionals,
     "log-mel-deltas": _log_mel_deltas,
     "timbre": _timbre,

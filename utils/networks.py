@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from utils.features import FeatureSettings
+from utils.summary import statistics_size
 from utils.voice_profile import FLAGS
 
 if TYPE_CHECKING:
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 INPUTS = ("features", "summary", "voice")
 MEL = slice(FeatureSettings.mfcc, FeatureSettings.mfcc + FeatureSettings.mel_bands)  # of the default features
-STEP_FRAMES = 4  # 69 ms a step: recurrent networks hear speech better in fewer, longer steps
+STATISTICS = slice(0, statistics_size(FeatureSettings().count))  # of a summary; what follows is the encoding
+KNOWN_SHARE = 0.75  # of an answer, at most: what is usual for a voice is worth more beside what is usual for all
 EMBEDDING = "embedding"
 
 
@@ -37,28 +39,6 @@ def cnn_lstm_attention(shape: Shape, labels: int) -> "keras.Model":
     return Model(inputs, classify(layers.GlobalAveragePooling1D()(hidden), labels, (256, 128), dropout=0.4))
 
 
-def steps_lstm_attention(shape: Shape, labels: int) -> "keras.Model":
-    """Mean and deviation of every four frames, a convolution (96), two residual bidirectional LSTMs (64), attention."""
-    from keras import Model, layers
-
-    inputs = layers.Input(shape)
-    mean, deviation = _steps(inputs)
-    hidden = _attend(layers.Concatenate()([mean, deviation]))
-    return Model(inputs, classify(hidden, labels, (64,), dropout=0.3))
-
-
-def known_steps_lstm_attention(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
-    """`steps_lstm_attention` that hears how far each step is from what is usual for the voice instead of its mean."""
-    from keras import Model, layers, ops
-
-    inputs, profile = layers.Input(shape), layers.Input(voice)
-    mean, deviation = _steps(inputs)
-    beside = mean - ops.expand_dims(profile[:, : shape[-1]], 1)
-    hidden = _attend(layers.Concatenate()([beside, deviation]))
-    hidden = layers.Concatenate()([hidden, profile[:, -FLAGS:]])
-    return Model([inputs, profile], classify(hidden, labels, (64,), dropout=0.3))
-
-
 def mel_lstm(shape: Shape, labels: int) -> "keras.Model":
     """Log-mel bands of every two frames and their slopes, convolutions (64, 128), two bidirectional LSTMs (64)."""
     from keras import Model, layers
@@ -68,77 +48,39 @@ def mel_lstm(shape: Shape, labels: int) -> "keras.Model":
     return Model(inputs, classify(hidden, labels, (64,), dropout=0.3))
 
 
-def known_mel_lstm(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
-    """`mel_lstm` that also hears how far each band is from what is usual for the voice."""
-    from keras import Model, layers
-
-    inputs, profile = layers.Input(shape), layers.Input(voice)
-    hidden = convolve_and_recur(_contours(inputs[..., MEL], profile[:, MEL]), layers.LSTM)
-    hidden = layers.Concatenate()([hidden, profile[:, -FLAGS:]])
-    return Model([inputs, profile], classify(hidden, labels, (64,), dropout=0.3))
-
-
 def statistics(shape: Shape, labels: int) -> "keras.Model":
-    """A dense network (128, 64) on a clip's summary."""
+    """A dense network (128, 64) on the statistics in a clip's summary."""
     from keras import Model, layers
 
     inputs = layers.Input(shape)
-    return Model(inputs, classify(_standard(inputs), labels, (128, 64), dropout=0.4))
+    return Model(inputs, classify(_standard(inputs[:, STATISTICS]), labels, (128, 64), dropout=0.4))
 
 
-def known_statistics(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
-    """A dense network (128, 64) on how far a clip's summary is from what is usual for the voice."""
+def encoded(shape: Shape, labels: int) -> "keras.Model":
+    """A dense network (256, 64) on the encoding in a clip's summary."""
+    from keras import Model, layers
+
+    inputs = layers.Input(shape)
+    return Model(inputs, classify(_standard(inputs[:, STATISTICS.stop :]), labels, (256, 64), dropout=0.4))
+
+
+def known_encoded(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
+    """A dense network (256, 64) on how far a clip's encoding is from what is usual for the voice."""
     from keras import Model, layers
 
     inputs, profile = layers.Input(shape), layers.Input(voice)
-    hidden = layers.Concatenate()([_standard(inputs - profile[:, : shape[0]]), profile[:, -FLAGS:]])
-    return Model([inputs, profile], classify(hidden, labels, (128, 64), dropout=0.4))
+    beside = _standard(inputs[:, STATISTICS.stop :] - profile[:, STATISTICS.stop : -FLAGS])
+    hidden = layers.Concatenate()([beside, profile[:, -FLAGS:]])
+    return Model([inputs, profile], classify(hidden, labels, (256, 64), dropout=0.4))
 
 
-def _steps(inputs: Any) -> tuple[Any, Any]:
-    """Mean and deviation of each `STEP_FRAMES` frames; (batch, steps, features) each."""
+def _contours(bands: Any) -> Any:
+    """Means of every two frames, and their first and second slopes; standardized."""
     from keras import layers
-
-    frames, features = inputs.shape[1:]
-    steps = frames // STEP_FRAMES
-    return _moments(layers.Reshape((steps, STEP_FRAMES, features))(inputs[:, : steps * STEP_FRAMES]), axis=2)
-
-
-def _moments(values: Any, axis: int) -> tuple[Any, Any]:
-    """Mean and deviation along an axis."""
-    from keras import ops
-
-    mean = ops.mean(values, axis=axis)
-    square = ops.mean(values * values, axis=axis)
-    return mean, ops.sqrt(ops.maximum(square - mean * mean, 1e-4))
-
-
-def _attend(steps: Any) -> Any:
-    """Convolution, residual recurrent layers, and two heads of soft attention over the steps beside mean and deviation.
-
-    Residual recurrent layers with soft attention: as ResLSTM-SA for the same task (arXiv 2606.03359).
-    """
-    from keras import layers
-
-    hidden = layers.Conv1D(96, 3, padding="same", use_bias=False)(steps)
-    hidden = layers.Dropout(0.3)(layers.ReLU()(layers.BatchNormalization()(hidden)))
-    first = layers.Dropout(0.3)(layers.Bidirectional(layers.LSTM(64, return_sequences=True))(hidden))
-    second = layers.Dropout(0.3)(layers.Bidirectional(layers.LSTM(64, return_sequences=True))(first))
-    hidden = layers.Add()([first, second])
-    attention = layers.Softmax(axis=1)(layers.Dense(2)(layers.Dense(48, activation="tanh")(hidden)))
-    attended = layers.Flatten()(layers.Dot(axes=1)([attention, hidden]))
-    pooled = layers.Concatenate()([attended, *_moments(hidden, axis=1)])
-    return layers.Dropout(0.4)(layers.BatchNormalization()(pooled))
-
-
-def _contours(bands: Any, usual: Any = None) -> Any:
-    """Means of every two frames, their first and second slopes, and how far they are from the `usual`; standardized."""
-    from keras import layers, ops
 
     level = layers.AveragePooling1D(2)(bands)
     slope = _slope(level)
-    beside = [] if usual is None else [level - ops.expand_dims(usual, 1)]
-    contours = layers.Concatenate()([level, slope, _slope(slope), *beside])
+    contours = layers.Concatenate()([level, slope, _slope(slope)])
     return layers.BatchNormalization(center=False, scale=False)(contours)
 
 
@@ -200,8 +142,8 @@ def combine(
     """One network of normalized inputs with probabilities.
 
     The logits of the members that don't hear the voice are averaged; where it is known, the mean of the others takes
-    their place, the more so the more clips it was learnt from: by the root of how certain their mean is. They are
-    divided by the temperature for an unknown or a known voice, and softmaxed.
+    up to `KNOWN_SHARE` of their place, the more so the more clips it was learnt from: by the root of how certain their
+    mean is. They are divided by the temperature for an unknown or a known voice, and softmaxed.
 
     Args:
         members: trained networks.
@@ -232,7 +174,7 @@ def combine(
     if known:
         whether = ops.sum(inputs["voice"][:, -FLAGS:-1], axis=1, keepdims=True)
         certainty = inputs["voice"][:, -1:]  # 0 where it is unknown
-        logits = logits + ops.sqrt(certainty) * (_mean(known) - logits)
+        logits = logits + KNOWN_SHARE * ops.sqrt(certainty) * (_mean(known) - logits)
         temperature = temperatures[0] + whether * (temperatures[1] - temperatures[0])
     outputs = {
         "probabilities": layers.Softmax(name="probabilities")(logits / temperature),

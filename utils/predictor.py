@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 
 from utils.audio_preprocessing import CLIP_SECONDS, MIN_VOICED_SECONDS, find_voice, fit_clip
 from utils.decoding import MAX_TIMELINE_SECONDS, SAMPLE_RATE, Samples, claimed_seconds, load_audio, stream_audio
+from utils.encoder import encoder
 from utils.errors import (
     AudioError,
     AudioTooLargeError,
     BundleError,
     VoiceProfileError,
 )
-from utils.features import extract_features
+from utils.features import extract_features, frames
 from utils.model_bundle import Bundle, load_bundle
 from utils.prediction import Examined, Heard, Prediction, Status
 from utils.speakers import Speakers, Who
@@ -59,6 +61,8 @@ class Predictor:
             )
         except Exception as error:  # ONNX Runtime's own errors have no common base
             raise BundleError("The trained model can't be run by this ONNX Runtime: update onnxruntime.") from error
+        if bundle.settings.encoding:
+            encoder()  # now, and not with the first clip, it is told that it is missing
         inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in self._session.get_inputs()}
         self._inputs = [name for name in ("raw_features", "raw_summary", "raw_voice") if name in inputs]
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
@@ -157,7 +161,7 @@ class Predictor:
         return self.speakers.who(answer.summaries[0], among)
 
     def summary(self, audio: str | Path | bytes | Samples) -> NDArray[np.float32]:
-        """What one recording tells about the voice in it, for `VoiceProfile.of`; float32 (1,680,).
+        """What one recording tells about the voice in it, for `VoiceProfile.of`; float32 (`summary_size`,).
 
         Raises:
             AudioError: it can't be read as sound, or holds no or too little speech.
@@ -167,8 +171,8 @@ class Predictor:
         assert examined.features is not None  # noqa: S101 - there was speech to judge
         return summarize(examined.features[None])[0]
 
-    def features(self, samples: Samples) -> NDArray[np.float32]:
-        """Of the 3 s that `predict` judges, for `hear`; float32 of the settings' shape, (174, 120) by default."""
+    def features(self, samples: Samples) -> NDArray[Any]:
+        """Of the 3 s that `predict` judges, for `hear`: as `extract_features` gives them."""
         clip, _ = fit_clip(samples, find_voice(samples))
         return extract_features(clip, self.settings)
 
@@ -190,7 +194,7 @@ class Predictor:
         Raises:
             VoiceProfileError: it was changed, or is of another kind of model.
         """
-        return VoiceProfile.from_json(text, summary_size(self.settings.count))
+        return VoiceProfile.from_json(text, summary_size(self.settings))
 
     def timeline(
         self,
@@ -261,11 +265,11 @@ class Predictor:
         speech = np.concatenate([answer.speech for answer in answers]) >= self._speech_above
         return answered(windows, np.concatenate([answer.probabilities for answer in answers]), speech)
 
-    def hear(self, features: NDArray[np.float32], voice: VoiceProfile | None = None) -> Heard:
+    def hear(self, features: NDArray[Any], voice: VoiceProfile | None = None) -> Heard:
         """What the network says to many clips of one voice at once.
 
         Args:
-            features: float32 (clips, *shape of the settings), (clips, 174, 120) by default, from `extract_features`.
+            features: of the clips, stacked, from `extract_features`.
             voice: what is usual for the voice, where that is known; without `knows_voices` it changes nothing.
 
         Raises:
@@ -273,12 +277,12 @@ class Predictor:
         """
         feed: dict[str, NDArray[np.float32]] = {}
         if "raw_features" in self._inputs:
-            feed["raw_features"] = features
+            feed["raw_features"] = np.ascontiguousarray(frames(features), dtype=np.float32)
         summaries = summarize(features) if self.speakers or "raw_summary" in self._inputs else None
         if summaries is not None and "raw_summary" in self._inputs:
             feed["raw_summary"] = summaries
         if self.knows_voices:
-            size = summary_size(self.settings.count)
+            size = summary_size(self.settings)
             if voice and voice.mean.shape != (size,):
                 raise VoiceProfileError("This voice profile belongs to another model: teach the voice again.")
             vector = voice.vector() if voice else np.zeros(size + FLAGS, dtype=np.float32)

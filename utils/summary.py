@@ -1,10 +1,13 @@
-"""What each feature does over a whole clip: what dense networks, voice profiles and the gate for voices go by."""
+"""What is told of a whole clip at once: what dense networks, voice profiles and the gate for voices go by."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from utils.audio_preprocessing import CLIP_FRAMES, FRAME_HOP
 from utils.decoding import SAMPLE_RATE
+from utils.features import ENCODED, FeatureSettings, frames
 
 RHYTHM_BANDS = (0.3, 1.5, 3.0, 5.0, 8.0, 14.0, 28.0)  # Hz; syllables come at 3 to 8
 LEVELS = ("mean", "tenth", "median", "nine tenths", "mean where loud")  # move with a feature's offset and its scale
@@ -25,49 +28,59 @@ def _rhythm_transform() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 _TRANSFORM, _BANDS = _rhythm_transform()
 
 
-def summary_size(features: int) -> int:
-    """Numbers in the summary of a clip with so many features a frame: 1,680 of 120."""
-    return features * (len(LEVELS) + len(SPREADS) + len(RHYTHM_BANDS) - 1)
+def statistics_size(count: int) -> int:
+    """How many statistics there are of so many features a frame: 1,680 of 120."""
+    return count * (len(LEVELS) + len(SPREADS) + len(RHYTHM_BANDS) - 1)
 
 
-def summarize(features: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Levels, spreads and rhythm of each feature over its clip.
+def summary_size(settings: FeatureSettings) -> int:
+    """Numbers in the summary of a clip: 1,680 with the default features, 2,192 with encoded ones."""
+    return statistics_size(settings.count) + settings.encoding
+
+
+def summarize(features: NDArray[Any]) -> NDArray[np.float32]:
+    """Statistics of each feature over its clip: levels, spreads and rhythm; then the encoding, where there is one.
 
     The rhythm is the modulation spectrum: the log of how strongly a feature swings in each of `RHYTHM_BANDS`.
 
     Args:
-        features: (clips, 174, count), of any float type.
+        features: of clips, as `extract_features` gives them: (clips, 174, count), of any float type, or such frames
+            beside encodings.
 
     Returns:
-        float32 (clips, 14 x count): the blocks of `LEVELS`, of `SPREADS`, and the rhythm feature by feature.
+        float32 (clips, 14 x count + encoding): the blocks of `LEVELS`, of `SPREADS`, the rhythm feature by feature,
+        and the encoding.
     """
-    blocks = [_summarize(features[first : first + _BLOCK]) for first in range(0, len(features), _BLOCK)]
-    return np.concatenate(blocks) if blocks else np.empty((0, summary_size(features.shape[-1])), dtype=np.float32)
+    framewise = frames(features)
+    blocks = [_statistics(framewise[first : first + _BLOCK]) for first in range(0, len(framewise), _BLOCK)]
+    nothing = np.empty((0, statistics_size(framewise.shape[-1])), dtype=np.float32)
+    statistics = np.concatenate(blocks) if blocks else nothing
+    return np.hstack([statistics, features[ENCODED]], dtype=np.float32) if features.dtype.names else statistics
 
 
-def _summarize(features: NDArray[np.floating]) -> NDArray[np.float32]:
-    frames = np.asarray(features, dtype=np.float32)
+def _statistics(framewise: NDArray[np.floating]) -> NDArray[np.float32]:
+    values = np.asarray(framewise, dtype=np.float32)
     places = [int(share * CLIP_FRAMES) for share in (0.1, 0.5, 0.9)]
-    tenth, median, nine_tenths = np.moveaxis(np.partition(frames, places, axis=1)[:, places], 1, 0)
-    loudness = frames[:, :, _LOUDNESS]
+    tenth, median, nine_tenths = np.moveaxis(np.partition(values, places, axis=1)[:, places], 1, 0)
+    loudness = values[:, :, _LOUDNESS]
     spread = 0.3 * loudness.std(axis=1, keepdims=True) + 1e-3
     loud = 1 / (1 + np.exp(np.clip((median[:, None, _LOUDNESS] - loudness) / spread, -30, 30)))
     loud = (loud / loud.sum(axis=1, keepdims=True))[:, None]
-    loud_mean = (loud @ frames)[:, 0]
-    loud_square = (loud @ np.square(frames))[:, 0]
-    mean = frames.mean(axis=1)
-    swings = np.swapaxes(frames - mean[:, None], 1, 2) @ _TRANSFORM
+    loud_mean = (loud @ values)[:, 0]
+    loud_square = (loud @ np.square(values))[:, 0]
+    mean = values.mean(axis=1)
+    swings = np.swapaxes(values - mean[:, None], 1, 2) @ _TRANSFORM
     cosines, sines = np.split(swings, 2, axis=2)
     rhythm = np.log(np.sqrt(cosines**2 + sines**2 + 1e-6) @ _BANDS + 1e-2)
     return np.concatenate(
         [
             *(mean, tenth, median, nine_tenths, loud_mean),
             *(
-                frames.std(axis=1),
+                values.std(axis=1),
                 np.sqrt(np.maximum(loud_square - loud_mean**2, 1e-4)),
-                np.diff(frames, axis=1).std(1),
+                np.diff(values, axis=1).std(1),
             ),
-            rhythm.reshape(len(frames), -1),
+            rhythm.reshape(len(values), -1),
         ],
         axis=1,
         dtype=np.float32,
@@ -75,13 +88,13 @@ def _summarize(features: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def summary_scale(
-    mean: NDArray[np.floating], deviation: NDArray[np.floating]
+    mean: NDArray[np.floating], deviation: NDArray[np.floating], encoding: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Offset and scale (14 x count,) of a summary, from those (count,) of its features.
+    """Offset and scale (14 x count + encoding,) of a summary, from those (count,) of its features.
 
-    With them, the mean block of a summary is in the units of normalized features.
+    With them, the mean block of a summary is in the units of normalized features; rhythm and encoding are as they are.
     """
-    rhythm = len(mean) * (len(RHYTHM_BANDS) - 1)
-    offset = np.concatenate([np.tile(mean, len(LEVELS)), np.zeros(len(mean) * len(SPREADS) + rhythm)])
-    scale = np.concatenate([np.tile(deviation, len(LEVELS) + len(SPREADS)), np.ones(rhythm)])
+    left = len(mean) * (len(RHYTHM_BANDS) - 1) + encoding
+    offset = np.concatenate([np.tile(mean, len(LEVELS)), np.zeros(len(mean) * len(SPREADS) + left)])
+    scale = np.concatenate([np.tile(deviation, len(LEVELS) + len(SPREADS)), np.ones(left)])
     return offset.astype(np.float32), scale.astype(np.float32)

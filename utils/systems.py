@@ -18,12 +18,10 @@ from utils.image_networks import cnn_bilstm_attention, load_imagenet, resnet18, 
 from utils.networks import (
     Shape,
     cnn_lstm_attention,
-    known_mel_lstm,
-    known_statistics,
-    known_steps_lstm_attention,
+    encoded,
+    known_encoded,
     mel_lstm,
     statistics,
-    steps_lstm_attention,
 )
 from utils.sequence_networks import cnn, cnn_lstm, cnn_refined, conv1d_bigru, lstm
 
@@ -94,6 +92,11 @@ class System:
     boosts: Mapping[str, float] = field(default_factory=dict)
     label_smoothing: float = 0.05
     patience: int = 15
+
+    @property
+    def chooses_epochs(self) -> bool:
+        """Whether the validation speakers choose when a network's training ends; where not, they can train it, too."""
+        return any(member.epochs is None for member in self.members)
 
     def load(
         self,
@@ -187,22 +190,21 @@ def _augmented(name: str, about: str, member: Member, features: FeatureSettings,
 
 
 _DENSE = Member(statistics, hears=("summary",), batch=128, learning_rate=2e-3, epochs=25, distort=None)
-_STEPS = Member(steps_lstm_attention, learning_rate=2e-3, epochs=18)
+_ENCODED = replace(_DENSE, network=encoded, epochs=40)
 _MEL = Member(mel_lstm, batch=32, epochs=25, distort=None)
-_KNOWN_DENSE = replace(_DENSE, network=known_statistics, hears=("summary", "voice"))
-_KNOWN_STEPS = replace(_STEPS, network=known_steps_lstm_attention, hears=("features", "voice"))
-_KNOWN_MEL = replace(_MEL, network=known_mel_lstm, hears=("features", "voice"))
+_KNOWN = replace(_ENCODED, network=known_encoded, hears=("summary", "voice"))
 
 SYSTEMS = {
     system.name: system
     for system in (
         System(
             name="ensemble",
-            about="LSTMs on steps and mel contours beside dense networks on whole clips, knows voices; six emotions",
+            about="Dense networks on a voice encoder's LSTMs, beside LSTMs on mel bands; knows voices; six emotions",
             labels=DEFAULT_LABELS,
             corpora=_FOUR,
             extra_corpora=("ravdess_song",),
-            members=(_DENSE, _MEL, _STEPS, _KNOWN_MEL, _KNOWN_DENSE, _KNOWN_STEPS),
+            features=FeatureSettings(kind="encoded"),
+            members=(_ENCODED, _ENCODED, _ENCODED, _MEL, _KNOWN, _KNOWN),
             gate=True,
             intensity=True,
         ),

@@ -1,4 +1,4 @@
-"""Fits a system's networks: augmented batches, the best epoch by UAR on validation speakers, resumable.
+"""Fits a system's networks: augmented batches, the last epoch or the best by UAR on validation speakers, resumable.
 
 Everything a run needs to go on after an interruption lies in its run folder; a finished run is not trained again.
 """
@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from utils.batches import Batches, fit_scaler, input_scales, input_shapes, known_voices, summaries, unknown_voices
 from utils.dataset_loader import Clips
 from utils.evaluation import fit_temperature, unweighted_average_recall
+from utils.features import FeatureSettings
 from utils.model_bundle import KERAS, ONNX, SCALER
 from utils.networks import INPUTS, combine, with_scalers
 from utils.summary_heads import fit_heads
@@ -37,9 +38,17 @@ class Fitted:
     """A trained system: normalized inputs -> calibrated probabilities, and how it came about."""
 
     network: keras.Model
+    settings: FeatureSettings
     scaler: StandardScaler
-    temperature: float
+    temperatures: tuple[float, float]
     histories: list[list[Epoch]]
+    complete: bool
+    """Whether no member's training was interrupted."""
+
+    @property
+    def temperature(self) -> float:
+        """For unknown voices."""
+        return self.temperatures[0]
 
     @property
     def parameters(self) -> int:
@@ -47,11 +56,11 @@ class Fitted:
         return int(self.network.count_params())
 
     def probabilities(self, features: NDArray[Any], voices: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Of raw features (clips, ...); float32 (clips, labels), rows summing to 1.
+        """Of clips' raw features; float32 (clips, labels), rows summing to 1.
 
-        `voices` are vectors of profiles (clips, 1,683), where the voices are known.
+        `voices` are vectors of profiles, one for each clip, where the voices are known.
         """
-        return predict(self.network, features, self.scaler, voices)["probabilities"]
+        return predict(self.network, features, self.settings, self.scaler, voices)["probabilities"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class _Run:
     system: System
     plan: Member
     train: Clips
-    validation: Clips
+    validation: Clips | None
     train_summaries: list[NDArray[np.float32]]
     validation_inputs: dict[str, NDArray[np.float32]]
     scaler: StandardScaler
@@ -73,20 +82,21 @@ class _Run:
 
 
 class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
-    """Adds `val_uar` to an epoch's logs, keeps the best weights and the history in `place`, and tells who watches.
+    """Adds `val_uar` to an epoch's logs where somebody validates, keeps the weights and the history, and tells of it.
 
     Both files are replaced in one step: whenever a run is killed or interrupted, they are whole.
     """
 
     def __init__(self, run: _Run) -> None:
         super().__init__()
-        self._inputs = [run.validation_inputs[name] for name in run.plan.hears]
+        self._run, self._place, self._watch = run, run.place, run.watch
         self._last_is_best = run.plan.epochs is not None
-        self._truth, self._place, self._watch = run.validation.truth, run.place, run.watch
 
     def on_epoch_end(self, epoch: int, logs: Epoch) -> None:
-        heard = self.model.predict(_one_or_all(self._inputs), batch_size=256, verbose=0).argmax(axis=1)
-        logs["val_uar"] = unweighted_average_recall(self._truth, heard)
+        if self._run.validation:
+            inputs = [self._run.validation_inputs[name] for name in self._run.plan.hears]
+            heard = self.model.predict(_one_or_all(inputs), batch_size=256, verbose=0).argmax(axis=1)
+            logs["val_uar"] = unweighted_average_recall(self._run.validation.truth, heard)
         before = _read_history(self._place / HISTORY)[:epoch]
         if self._last_is_best or logs["val_uar"] > max((past["val_uar"] for past in before), default=-1.0):
             self.model.save_weights(self._place / f"new.{BEST}")
@@ -108,13 +118,18 @@ def _libraries_quarrels_ignored() -> Iterator[None]:
 
 
 def predict(
-    network: keras.Model, features: NDArray[Any], scaler: StandardScaler, voices: NDArray[np.float32] | None = None
+    network: keras.Model,
+    features: NDArray[Any],
+    settings: FeatureSettings,
+    scaler: StandardScaler,
+    voices: NDArray[np.float32] | None = None,
 ) -> dict[str, NDArray[np.float32]]:
-    """What a combined network says to raw features (clips, ...), in blocks to save memory."""
-    mean, deviation = (np.array(numbers, dtype=np.float32) for numbers in input_scales(scaler)["voice"])
+    """What a combined network says to clips' raw features, in blocks to save memory."""
+    scales = input_scales(scaler, settings.encoding)
+    mean, deviation = (np.array(numbers, dtype=np.float32) for numbers in scales["voice"])
     blocks: list[dict[str, NDArray[np.float32]]] = []
     for first in range(0, len(features), 512):
-        inputs = unknown_voices(features[first : first + 512], scaler, tuple(network.input))
+        inputs = unknown_voices(features[first : first + 512], settings, scaler, tuple(network.input))
         if voices is not None and "voice" in inputs:
             inputs["voice"] = (voices[first : first + 512] - mean) / deviation
         blocks.append(network.predict(inputs, batch_size=256, verbose=0))
@@ -129,13 +144,14 @@ def _one_or_all(inputs: list[NDArray[np.float32]]) -> Any:
 def fit(
     system: System,
     train: Clips,
-    validation: Clips,
+    validation: Clips | None,
     *,
     epochs: int,
     seed: int,
     folder: Path,
     watch: Callable[[int, Epoch], None] | None = None,
     weights: Path | None = None,
+    temperatures: tuple[float, float] = (1.0, 1.0),
 ) -> Fitted:
     """Trains a system's members one after the other and calibrates their mean on the validation clips.
 
@@ -144,23 +160,28 @@ def fit(
     Args:
         system: what to train.
         train: the training clips with their variants.
-        validation: clips of other speakers, which choose the epoch and the temperature.
+        validation: clips of other speakers, which choose the epoch and the temperatures; None where no epoch is to
+            be chosen and all speakers train.
         epochs: at most so many for each member.
         seed: of weights, order and masks.
         folder: of this run's checkpoints; a run that was interrupted goes on from there.
         watch: called with (member, epoch's figures) after each epoch.
         weights: a file for those members that can start from a pretrained network.
+        temperatures: without validation clips, those to use, for unknown and for known voices.
 
     Raises:
+        ValueError: an epoch is to be chosen, and nobody validates.
         DataError: `weights` holds another network.
         KeyboardInterrupt: before the first epoch was over.
     """
+    if system.chooses_epochs and not validation:
+        raise ValueError(f"{system.name} chooses its epochs by validation clips")
     scaler = fit_scaler(train.variants[0])
-    shapes = input_shapes(train.variants[0].shape[1:])
+    shapes = input_shapes(system.features)
     names = tuple(name for name in INPUTS if any(name in plan.hears for plan in system.members))
     summarized = names != ("features",) or system.gate or system.intensity
     train_summaries = [summaries(variant, scaler) for variant in train.variants] if summarized else []
-    known = known_voices(system, validation, names, scaler, seed)
+    known = known_voices(system, validation, names, scaler, seed) if validation else {}
     runs = [
         _Run(
             *(system, plan, train, validation, train_summaries, known, scaler),
@@ -169,16 +190,20 @@ def fit(
         )
         for member, plan in enumerate(system.members)
     ]
-    members, histories = zip(*_fit_members(runs), strict=True)
+    members, histories, complete = zip(*_fit_members(runs), strict=True)
     hears = [plan.hears for plan in system.members[: len(members)]]
     heads = fit_heads(system, train, train_summaries, scaler, seed) if summarized else {}
-    temperatures = _fit_temperatures(combine(members, hears, shapes, (1.0, 1.0)), known, validation)
+    if validation:
+        temperatures = _fit_temperatures(combine(members, hears, shapes, (1.0, 1.0)), known, validation)
     network = combine(members, hears, shapes, temperatures, heads)
-    return Fitted(network, scaler, temperatures[0], list(histories))
+    finished = len(members) == len(runs) and all(complete)
+    return Fitted(network, system.features, scaler, temperatures, list(histories), finished)
 
 
-def _fit_members(runs: Sequence[_Run]) -> Iterator[tuple[keras.Model, list[Epoch]]]:
-    """Each network, trained, with its history; after Ctrl-C no more than those that have a best epoch.
+def _fit_members(runs: Sequence[_Run]) -> Iterator[tuple[keras.Model, list[Epoch], bool]]:
+    """Each network with its history, and whether it was trained to the end.
+
+    After Ctrl-C there are no more than those that have a best epoch.
 
     Raises:
         KeyboardInterrupt: the first one has none.
@@ -192,13 +217,13 @@ def _fit_members(runs: Sequence[_Run]) -> Iterator[tuple[keras.Model, list[Epoch
             return
         trained = _network(run)  # without the optimizer, which would be saved with it
         trained.load_weights(run.place / BEST)
-        yield trained, _read_history(run.place / HISTORY)
+        yield trained, _read_history(run.place / HISTORY), complete
         if not complete:
             return
 
 
 def _network(run: _Run) -> keras.Model:
-    shapes = input_shapes(run.train.variants[0].shape[1:])
+    shapes = input_shapes(run.system.features)
     return run.plan.network(*(shapes[name] for name in run.plan.hears), len(run.system.labels))
 
 
@@ -275,7 +300,7 @@ def export(fitted: Fitted, folder: Path) -> None:
     fitted.network.save(folder / KERAS)
     _compress(folder / KERAS)
     joblib.dump(fitted.scaler, folder / SCALER)
-    scales = input_scales(fitted.scaler)
+    scales = input_scales(fitted.scaler, fitted.settings.encoding)
     serving = with_scalers(fitted.network, {name: scales[name] for name in fitted.network.input})
     serving({name: np.zeros((1, *tensor.shape[1:]), dtype=np.float32) for name, tensor in serving.input.items()})
     serving.export(folder / ONNX, format="onnx", verbose=False)

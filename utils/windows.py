@@ -8,6 +8,7 @@ depends on a whole clip (its loudest moment, its threshold for voice) is applied
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,14 @@ from utils.audio_preprocessing import (
     voiced_frames,
 )
 from utils.decoding import SAMPLE_RATE, Samples
-from utils.features import FeatureSettings, clip_features, extract_features, frame_features, zero_crossings
+from utils.features import (
+    FeatureSettings,
+    clip_features,
+    extract_features,
+    frame_features,
+    with_encodings,
+    zero_crossings,
+)
 
 SHORTEST_HOP, LONGEST_HOP = 0.1, 60.0  # seconds
 WINDOW_FRAMES = 160  # 2.76 s at most, and
@@ -118,15 +126,15 @@ def _stretch(held: Samples, offset: int, numbers: NDArray[np.intp], step: int, e
     return Stretch(held, offset, np.minimum(_begins(numbers, step), last), bounds)
 
 
-def listen(stretch: Stretch, settings: FeatureSettings) -> tuple[list[Window], NDArray[np.float32]]:
+def listen(stretch: Stretch, settings: FeatureSettings) -> tuple[list[Window], NDArray[Any]]:
     """The windows of a stretch, without answers, and the features of those with at least 0.3 s of voice.
 
     Returns:
-        Windows (segments,), and float32 (windows with voice, 174, 120).
+        Windows (segments,), and features of the windows with voice, as `extract_features` gives them.
     """
     cues = _framewise(stretch.samples, voice_cues)
     cuts, spoken = _cuts(stretch, cues)
-    shared = len(stretch.samples) >= CLIP_SAMPLES and settings.kind == "default"
+    shared = len(stretch.samples) >= CLIP_SAMPLES and settings.kind in {"default", "encoded"}
     voices, features = _together(stretch.samples, cues, cuts, settings) if shared else _each(stretch, cuts, settings)
     seconds = np.array([_seconds(voiced) for voiced in voices])
     for number, (voiced, (first, _)) in enumerate(zip(voices, cuts, strict=True)):  # a soft voice beside a loud one
@@ -207,7 +215,7 @@ def between_pauses(voiced: NDArray[np.bool_], middle: int) -> tuple[int, int]:
 
 def _together(
     samples: Samples, cues: Samples, cuts: NDArray[np.intp], settings: FeatureSettings
-) -> tuple[list[NDArray[np.bool_]], NDArray[np.float32]]:
+) -> tuple[list[NDArray[np.bool_]], NDArray[Any]]:
     """Where the voice is in each cut, by frame, and the features of those with enough, from what they share."""
     margins = (CLIP_SAMPLES - np.diff(cuts)) // (2 * FRAME_HOP)  # frames of zeros on each side; (cuts, 1)
     edges, seen = _edges(samples, cuts, margins)
@@ -215,7 +223,7 @@ def _together(
     edge_cues = voice_cues(seen, WINDOW).reshape(*edges.shape, -1)
     frames = _framewise(samples, lambda piece: frame_features(spectra(piece), settings))
     silence = frame_features(np.zeros((1, 1 + N_FFT // 2), dtype=np.float32), settings)
-    voices, clips, crossings = [], [], []
+    voices, clips, heard_samples = [], [], []
     for number, ((first, last), (margin,)) in enumerate(zip(cuts, margins, strict=True)):
         shared = slice(first // FRAME_HOP, first // FRAME_HOP + CLIP_FRAMES - 2 * margin)
         heard = cues[shared].copy()
@@ -227,11 +235,12 @@ def _together(
             clip[edges[number]] = edge_frames[number]
             clips.append(clip)
             before = margin * FRAME_HOP
-            padded = np.pad(samples[first:last], (before, CLIP_SAMPLES - (last - first) - before))
-            crossings.append(zero_crossings(padded, settings))
+            heard_samples.append(np.pad(samples[first:last], (before, CLIP_SAMPLES - (last - first) - before)))
     if not clips:
-        return voices, np.empty((0, *settings.shape), dtype=np.float32)
-    return voices, clip_features(np.stack(clips), np.stack(crossings), settings)
+        return voices, settings.empty(0)
+    crossings = [zero_crossings(clip, settings) for clip in heard_samples]
+    framewise = clip_features(np.stack(clips), np.stack(crossings), settings)
+    return voices, with_encodings(framewise, np.stack(heard_samples), settings)
 
 
 def _edges(samples: Samples, cuts: NDArray[np.intp], margins: NDArray[np.intp]) -> tuple[NDArray[np.intp], Samples]:
@@ -246,7 +255,7 @@ def _edges(samples: Samples, cuts: NDArray[np.intp], margins: NDArray[np.intp]) 
 
 def _each(
     stretch: Stretch, cuts: NDArray[np.intp], settings: FeatureSettings
-) -> tuple[list[NDArray[np.bool_]], NDArray[np.float32]]:
+) -> tuple[list[NDArray[np.bool_]], NDArray[Any]]:
     """As `_together`, each cut by itself: for recordings shorter than a clip, and features that share nothing."""
     voices, features = [], []
     heard: dict[tuple[int, int], tuple[NDArray[np.bool_], Samples | None]] = {}
@@ -260,8 +269,7 @@ def _each(
         voiced, found = heard[first, last]
         voices.append(voiced)
         features += [] if found is None else [found]
-    nothing = np.empty((0, *settings.shape), dtype=np.float32)
-    return voices, np.stack(features) if features else nothing
+    return voices, np.stack(features) if features else settings.empty(0)
 
 
 def _seconds(voiced: NDArray[np.bool_]) -> NDArray[np.float64]:
