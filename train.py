@@ -143,6 +143,7 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
                 )
                 if again.complete:  # with the history that somebody validated
                     fitted = replace(again, histories=fitted.histories)
+                    split = Split(split.train + split.validation, [], split.test)
 
     # 4. Write the bundle, measure it on the test speakers through the Predictor that serves, and swap it in.
     if _replace(system, fitted, threshold, train_clips, validation_clips, split, common, options, console):

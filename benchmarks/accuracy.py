@@ -39,6 +39,7 @@ from benchmarks.protocols import BUNDLE, PROTOCOLS, adapt, fold_name, split, str
 from utils.corpora import CORPORA
 from utils.dataset_loader import Clips, Recording, assign_folds, scan, split_speakers
 from utils.decoding import load_audio
+from utils.encoder import ENCODER
 from utils.errors import DataError
 from utils.evaluation import Report, evaluate
 from utils.model_bundle import ONNX, mark, seal
@@ -214,7 +215,8 @@ def _cost(bundle: Path, test: list[Recording]) -> Figures:
         predictor.predict(samples)
         times.append(time.process_time() - begun)
     milliseconds = round(1000 * float(np.median(times)), 1)
-    return {"megabytes": round((bundle / ONNX).stat().st_size / 1e6, 2), "milliseconds": milliseconds}
+    files = [bundle / ONNX, *([ENCODER] if predictor.settings.encoding else [])]
+    return {"megabytes": round(sum(file.stat().st_size for file in files) / 1e6, 2), "milliseconds": milliseconds}
 
 
 def _shipped(options: argparse.Namespace) -> None:

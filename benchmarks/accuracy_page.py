@@ -240,12 +240,16 @@ mean ± standard deviation over folds and seeds.
 it on that project's terms: random clips of the same speakers are tested, a fifth; augmented copies only train; ✗ where
 the claim isn't reached. **On strangers** nobody who is tested was heard in training, nor in choosing the epoch; UAR is
 the mean of the emotions' recalls. **ms a clip** is the median through the Predictor that serves, from samples to
-answer, and **s of training** the seconds of one; both in time of one core. – is not measured yet, or has no number."""
+answer, and **s of training** the seconds of one; both in time of one core. – is not measured yet, or has no number.
+
+`ensemble` hears clips through a voice encoder that others trained to tell voices apart, without emotions
+(`utils/encoder.py`; its MB are counted). Every other system starts from nothing."""
 
 _RAVDESS = """## RAVDESS-8
 
 Speech of RAVDESS, eight emotions (seven for `cnn-refined`), five folds of actors, three of the other actors to choose
-the epoch by. Rows in italics are published figures of others by the same folds."""
+the epoch by (where none is chosen, they train, too). Rows in italics are published figures of others by the same
+folds."""
 
 _SIX = """## Six emotions, four corpora
 

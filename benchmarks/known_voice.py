@@ -66,7 +66,7 @@ def against_voice(
 def voice_profiles(
     features: NDArray[np.float16], speakers: Sequence[str], clips: int | None, seed: int = 0
 ) -> NDArray[np.float32]:
-    """For each clip the vector of a profile of other clips of its speaker, of whatever moods; float32 (clips, 1,683).
+    """For each clip the vector of a profile of other clips of its speaker, of whatever moods; float32 (clips, size).
 
     `clips` other clips are drawn at random, None for all.
     """

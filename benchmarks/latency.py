@@ -36,6 +36,7 @@ from benchmarks.usual import usual_way
 from benchmarks.voices import speak
 from utils.audio_preprocessing import find_voice, fit_clip
 from utils.decoding import encode_wav, load_audio
+from utils.encoder import encode
 from utils.errors import VoiceError
 from utils.features import FeatureSettings, extract_features
 from utils.predictor import Predictor
@@ -86,9 +87,7 @@ def one_clip(options: argparse.Namespace, progress: Console) -> list[Figure]:
     """A 3 s WAV, warm, on one thread: whole, by stage, and side by side with the usual way."""
     content = options.clip.read_bytes() if options.clip else encode_wav(speak(3))
     samples = load_audio(content)
-    settings = FeatureSettings()
     clip, _ = fit_clip(samples, find_voice(samples))
-    features = extract_features(clip, settings)[None]
     figures = []
     with tempfile.TemporaryDirectory() as folder, _one_core():
         path = Path(folder, "clip.wav")
@@ -96,10 +95,13 @@ def one_clip(options: argparse.Namespace, progress: Console) -> list[Figure]:
         doings: dict[str, Doing] = {
             "decode": lambda: load_audio(path),
             "find the voice, fit 3 s": lambda: fit_clip(samples, find_voice(samples)),
-            "features": lambda: extract_features(clip, settings),
+            "features of its frames": lambda: extract_features(clip, FeatureSettings()),
         }
         try:
             predictor = _predictor(options.models)
+            features = extract_features(clip, predictor.settings)[None]
+            if predictor.settings.encoding:
+                doings["encoding"] = lambda: encode(clip[None])
             doings["network"] = lambda: predictor.hear(features)
             doings[WHOLE] = lambda: predictor.predict(path)
             hear = _usual_way(options.models)

@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.decoding import SAMPLE_RATE
-from utils.model_bundle import KERAS, SCALER, verify_files
+from utils.features import frames
+from utils.model_bundle import KERAS, SCALER, load_bundle, verify_files
 
 
 def usual_way(models: Path) -> Callable[[Path], NDArray[np.float32]]:
     """Each librosa feature by its own call with its own transform, then the scaler and Keras `model.predict`.
 
-    Its 112 features a frame are filled up with zeros to the network's 120; the answer means nothing, the time does.
+    Its 112 features a frame are filled up with zeros to the network's 120, and so is an encoding, which it doesn't
+    compute; the answer means nothing, the time does.
 
     Raises:
         ImportError: what training needs isn't installed.
@@ -36,6 +38,7 @@ def usual_way(models: Path) -> Callable[[Path], NDArray[np.float32]]:
         if not (models / name).is_file():
             raise FileNotFoundError(f"{models / name} is not there")
     verify_files(models)  # the scaler is a pickle: it must be the one that was sealed
+    settings = load_bundle(models).settings
     scaler, network = joblib.load(models / SCALER), keras.saving.load_model(models / KERAS)
     feature, hop = librosa.feature, {"hop_length": 276}
 
@@ -53,9 +56,9 @@ def usual_way(models: Path) -> Callable[[Path], NDArray[np.float32]]:
             feature.zero_crossing_rate(y, **hop),
             feature.rms(y=y, **hop),
         ]
-        frames = np.concatenate(rows).T
-        frames = np.pad(frames, ((0, 0), (0, 120 - frames.shape[1])))
-        return predict(network, frames[None], scaler)["probabilities"]
+        features = np.zeros_like(settings.empty(1))
+        frames(features)[0, :, : sum(map(len, rows))] = np.concatenate(rows).T
+        return predict(network, features, settings, scaler)["probabilities"]
 
     return hear
 

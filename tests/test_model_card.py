@@ -62,6 +62,8 @@ def test_the_card_says_it_all(predictor: Predictor, recordings: list[Recording])
     assert "guessing gives 16.7%" in card
     assert "| nEMO | 6 | CC BY-NC-SA 4.0 |" in card
     assert f"{measured.refused} of\n6 clips were refused" in card
+    assert "utils/encoder.onnx" in card
+    assert "utils/encoder.onnx" not in model_card(SYSTEMS["statistics"], measured, split)
     assert "{" not in card
 
 

@@ -69,7 +69,7 @@ class Voices:
         self._of = {"mixed": everything, "ordinary": [clips_[ordinary[clips_]] for clips_ in everything]}
 
     def draw(self, rng: np.random.Generator) -> Floats:
-        """`PROFILES` for each voice; (voices, `PROFILES`, 1,683)."""
+        """`PROFILES` for each voice; (voices, `PROFILES`, size)."""
         drawn = np.zeros((len(self._of["mixed"]), PROFILES, self._summaries.shape[1] + FLAGS), dtype=np.float32)
         for voice in range(len(drawn)):
             for profile in range(PROFILES):
@@ -77,7 +77,7 @@ class Voices:
         return drawn
 
     def for_clips(self, clips: NDArray[np.intp], drawn: Floats, rng: np.random.Generator) -> Floats:
-        """One of the profiles drawn, for each clip; (clips, 1,683)."""
+        """One of the profiles drawn, for each clip; (clips, size)."""
         return drawn[self._voice_of[clips], rng.integers(0, PROFILES, len(clips))]
 
     def _profile(self, voice: int, kind: str, rng: np.random.Generator) -> Floats:

@@ -60,7 +60,7 @@ class Heard:
 
     `probabilities` (clips, labels) are calibrated, rows summing to 1; `speech` (clips,) is the probability that there
     is a voice at all, 1 where the network doesn't judge that; `embedding` (clips, units) is the last hidden layer of
-    those members that don't hear the voice: the same whether it is known or not; `summaries` (clips, 1,680) are
+    those members that don't hear the voice: the same whether it is known or not; `summaries` (clips, size) are
     those of the clips, None where nothing goes by them; `intensity` (clips,) is the probability that the emotion was
     expressed strongly, None where the network doesn't judge that.
     """
