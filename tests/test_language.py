@@ -51,7 +51,7 @@ def test_a_region_that_nobody_knows_is_no_matter(tag):
 def test_figures_are_those_of_the_language(tag, percent, number, seconds):
     language = Language(tag)
     assert language.percent(0.72) == percent
-    said = language.number(1234.5, 1)
+    said = language.number(1234.5, 1).replace("'", "’")  # Swiss: versions of Babel differ
     assert said.replace("\u00a0", "").replace("\u202f", "") == number.replace("\u202f", "")
     assert language.say("{seconds} s", seconds=language.number(7, 1)) == seconds
 

@@ -90,6 +90,7 @@ def updated(code: str, said: Catalog) -> bytes:
     path = ROOT / "translations" / f"{code}.po"
     old = read_po(io.BytesIO(path.read_bytes()), locale=code) if path.exists() else Catalog(locale=code)
     new = Catalog(locale=code)
+    new.mime_headers = [("Plural-Forms", PLURALS[code])]  # as many as we fill in: versions of Babel differ
     for message in said:
         if message.id:
             known = old.get(message.id)
