@@ -118,9 +118,11 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
         where = {"cache": options.cache, "jobs": options.jobs}
         bars = _variant_bars(progress, "training")
         variants = system.variants if options.variants is None else options.variants
-        train_clips, _ = system.load(split.train, variants=variants, progress=bars, **where)
-        bars = _variant_bars(progress, "validation")
-        validation_clips, _ = system.load(split.validation, variants=0, progress=bars, **where)
+        train_clips, trained = system.load(split.train, variants=variants, progress=bars, **where)
+        bars, in_the_end = _variant_bars(progress, "validation"), bool(system.members) and not system.chooses_epochs
+        validation_clips, validated = system.load(
+            split.validation, variants=variants if in_the_end else 0, progress=bars, **where
+        )
 
     # 3. Fit. The validation speakers choose epochs, or only calibrate; in that case they train, too, in the end.
     trainer = trainer_of(system)  # may bring Keras in: everything above answers at once
@@ -134,8 +136,8 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
         threshold = answer_threshold(
             fitted.probabilities(validation_clips.variants[0]), validation_clips.truth, right=RIGHT_WHEN_SURE
         )
-        if system.members and not system.chooses_epochs and fitted.complete:
-            everyone, _ = system.load(split.train + split.validation, variants=variants, **where)
+        if in_the_end and fitted.complete:
+            everyone = train_clips.joined(validation_clips, system.weigh(trained + validated))
             watch = _epoch_bars(progress, system, options.epochs, "all speakers, ")
             with suppress(KeyboardInterrupt):
                 again = trainer.fit(

@@ -72,6 +72,14 @@ class Clips:
     speakers: NDArray[np.str_]
     strong: NDArray[np.int8]
 
+    def joined(self, other: "Clips", weights: NDArray[np.float32]) -> "Clips":
+        """These and others with as many variants, and how much each of them all counts."""
+        variants = [np.concatenate(both) for both in zip(self.variants, other.variants, strict=True)]
+        truth, speakers, strong = (
+            np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("truth", "speakers", "strong")
+        )
+        return Clips(variants, truth, weights, speakers, strong)
+
 
 def scan(data: Path, labels: Sequence[str], without: Iterable[str] = ()) -> list[Recording]:
     """Every recording in data/ whose emotion counts in `labels`, sorted by path.
