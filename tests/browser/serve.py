@@ -76,7 +76,7 @@ class StandIn:
 
     def read_profile(self, text):
         """See utils.predictor."""
-        return VoiceProfile.from_json(text, summary_size(self.settings.count))
+        return VoiceProfile.from_json(text, summary_size(self.settings))
 
     def features(self, samples):
         """See utils.predictor; always the same."""
