@@ -43,14 +43,8 @@ def main() -> None:
 class _Tensors(pickle.Unpickler):
     """Reads PyTorch's format of before 2020 without PyTorch; of classes it makes none that isn't needed for tensors."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(file)
-        self.order: dict[str, int] = {}
-
     def persistent_load(self, pid: Any) -> str:
-        _, _, key, _, size = pid[:5]
-        self.order[key] = size
-        return str(key)
+        return str(pid[2])  # the storage's key
 
     def find_class(self, module: str, name: str) -> Any:
         if name == "OrderedDict":
@@ -72,8 +66,7 @@ def read_weights(file: IO[bytes]) -> Weights:
     """The tensors of a checkpoint's `model_state` by name."""
     for _ in range(3):  # magic number, version, and what machine wrote it
         _Tensors(file).load()
-    tensors = _Tensors(file)
-    state = tensors.load()["model_state"]
+    state = _Tensors(file).load()["model_state"]
     storages = {}
     for key in _Tensors(file).load():
         count = int.from_bytes(file.read(8), "little")

@@ -151,8 +151,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not type
             return np.stack([self._summaries[variant][clip] for clip, variant in pairs])
         if name == "voice" and self._voices:
             return self._voices.for_clips(clips, self._profiles, rng)
-        frames = normalize(np.stack([self._clips.variants[variant][clip] for clip, variant in pairs]), self._scaler)
-        return np.stack([self._plan.distort(clip, rng) for clip in frames]) if self._plan.distort else frames
+        chosen = np.stack([frames(self._clips.variants[variant])[clip] for clip, variant in pairs])
+        normal = normalize(chosen, self._scaler)
+        return np.stack([self._plan.distort(clip, rng) for clip in normal]) if self._plan.distort else normal
 
     def on_epoch_end(self) -> None:
         """Makes another order, and other profiles."""

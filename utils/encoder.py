@@ -1,8 +1,8 @@
 """What a network that learnt to tell thousands of voices apart makes of a clip: its encoding.
 
 It is the first two of the three layers of Resemblyzer's voice encoder (generalized end-to-end loss, Wan et al. 2018,
-ICASSP), the second of which knows how somebody speaks and not only who. `utils.encoder_import` made encoder.onnx of
-its weights; encoder.LICENSE.txt is their licence.
+ICASSP), the second of which knows how somebody speaks and not only who. `import_encoder.py` made encoder.onnx of its
+weights; encoder.LICENSE.txt is their licence.
 """
 
 import hashlib
@@ -66,16 +66,25 @@ def encoder() -> onnxruntime.InferenceSession:
     Raises:
         BundleError: it is missing or was changed.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # as the Predictor's
-    options.log_severity_level = 3
     try:
         content = ENCODER.read_bytes()
     except OSError as error:
         raise BundleError(_LOST) from error
     if hashlib.sha256(content).hexdigest() != ENCODER_SHA256:
         raise BundleError(_LOST)
+    return open_network(content)
+
+
+def open_network(onnx: bytes) -> onnxruntime.InferenceSession:
+    """A network, to be run on one core.
+
+    Raises:
+        BundleError: this ONNX Runtime can't run it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # a clip takes milliseconds: more threads would only wait
+    options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(onnx, sess_options=options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own errors have no common base
         raise BundleError("The trained model can't be run by this ONNX Runtime: update onnxruntime.") from error

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from utils.audio_preprocessing import CLIP_SECONDS, MIN_VOICED_SECONDS, find_voice, fit_clip
 from utils.decoding import MAX_TIMELINE_SECONDS, SAMPLE_RATE, Samples, claimed_seconds, load_audio, stream_audio
-from utils.encoder import encoder
+from utils.encoder import encoder, open_network
 from utils.errors import (
     AudioError,
     AudioTooLargeError,
@@ -52,15 +51,7 @@ class Predictor:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # a clip takes about a millisecond: more threads would only wait
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                bundle.onnx, sess_options=options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's own errors have no common base
-            raise BundleError("The trained model can't be run by this ONNX Runtime: update onnxruntime.") from error
+        self._session = open_network(bundle.onnx)
         if bundle.settings.encoding:
             encoder()  # now, and not with the first clip, it is told that it is missing
         inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in self._session.get_inputs()}
