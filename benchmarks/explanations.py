@@ -22,8 +22,8 @@ from utils.audio_preprocessing import find_voice, fit_clip
 from utils.dataset_loader import Recording
 from utils.decoding import SAMPLE_RATE, Samples, load_audio
 from utils.errors import AudioError, VoiceError
-from utils.explanation import SIDES, Feature, explain, usual_side
-from utils.features import FeatureSettings, extract_features, frames
+from utils.explanation import SIDES, Feature, as_usual, explain
+from utils.features import extract_features, frames
 from utils.predictor import Predictor
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -60,7 +60,7 @@ def paired_test(differences: NDArray[np.float64]) -> float:
 
 
 def importance(predictor: Predictor, clips: Sequence[Samples], truth: Sequence[str]) -> dict[str, float]:
-    """UAR that is lost where one side of the voice is made as usual in every clip, in points."""
+    """UAR that is lost where the sound of every clip has one side of the voice as usual, in points."""
     features = [extract_features(clip, predictor.settings) for clip in clips]
     labels = np.array([predictor.labels.index(label) for label in truth])
 
@@ -69,15 +69,13 @@ def importance(predictor: Predictor, clips: Sequence[Samples], truth: Sequence[s
         right = np.concatenate([predictor.hear(block).probabilities.argmax(axis=1) for block in blocks]) == labels
         return 100 * float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
+    def without(side: Feature) -> list[NDArray[Any]]:
+        settings = predictor.settings
+        heard = zip(clips, features, strict=True)
+        return [extract_features(as_usual(clip, frames(one), side, settings, None), settings) for clip, one in heard]
+
     whole = uar(features)
-    return {side: whole - uar([_as_usual(one, side, predictor.settings) for one in features]) for side in SIDES}
-
-
-def _as_usual(features: NDArray[Any], side: Feature, settings: FeatureSettings) -> NDArray[Any]:
-    """The same clip, its frames with one side of the voice as usual, its encoding as it was."""
-    changed = features.copy()
-    frames(changed)[...] = usual_side(frames(features), side, settings, None)
-    return changed
+    return {side: whole - uar(without(side)) for side in SIDES}
 
 
 def plot(lost: dict[str, float], path: Path) -> None:

@@ -5,43 +5,43 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from utils.explanation import PARTS, SIDES, columns_of, direction, explain, tenths, usual_side
-from utils.features import FeatureSettings
+from benchmarks.voices import speak
+from utils.audio_preprocessing import CLIP_SAMPLES
+from utils.explanation import PARTS, SIDES, _usual, as_usual, explain, tenths
+from utils.features import FeatureSettings, extract_features
 from utils.prediction import Heard, Prediction
+from utils.resynthesis import through_filter
 from utils.voice_profile import VoiceProfile
 
 SETTINGS = FeatureSettings()
-PITCH = SETTINGS.names().index("pitch")
+LEADING = {"pitch": "pitch", "loudness": "mfcc 0", "brightness": "tilt"}
 SURE = Prediction("ok", "happy", 0.9, {"sad": 0.1, "happy": 0.9}, 2.0, (1.0, 4.0))
+HIGH = speak(3, seed=2, pitch=330)
 
 
 @dataclass
 class Listener:
-    """Hears one column of the features in some frames, and nothing else."""
+    """Hears one feature in some frames, and nothing else: the more of it, the happier."""
 
-    column: int
+    name: str
     frames: slice = field(default_factory=lambda: slice(0, 174))
     labels: tuple = ("sad", "happy")
     settings: FeatureSettings = field(default_factory=FeatureSettings)
 
     def features(self, samples):
-        rng = np.random.default_rng(0)
-        features = rng.normal(0, 0.1, (174, 120)).astype(np.float32)
-        features[:, 0] -= 300
-        features[10, 0] = -900  # the quietest
-        features[:, PITCH] = 2.0
-        features[10] = np.where(np.arange(120) == 0, -900, 0)
-        return features
+        return extract_features(samples, self.settings)
 
     def hear(self, features, voice=None):
-        happy = 1 / (1 + np.exp(-features[:, self.frames, self.column].mean(axis=1)))
+        column = SETTINGS.names().index(self.name)
+        usual, deviation = (figures[column] for figures in _usual(SETTINGS, None))
+        happy = 1 / (1 + np.exp((usual - features[:, self.frames, column].mean(axis=1)) / deviation))
         rows = np.stack([1 - happy, happy], axis=1).astype(np.float32)
         return Heard(rows, np.ones(len(rows), dtype=np.float32), rows)
 
 
 def test_the_moment_that_is_listened_to_weighs_most():
     frames = tenths(SURE.heard, 174)[6]
-    explanation = explain(Listener(PITCH, slice(*frames)), np.zeros(48_000), SURE)
+    explanation = explain(Listener("mel 20", slice(*frames)), HIGH, SURE)
     weights = [part.weight for part in explanation.parts]
     assert int(np.argmax(weights)) == 6
     assert weights[6] > 0.2
@@ -49,28 +49,50 @@ def test_the_moment_that_is_listened_to_weighs_most():
     assert (explanation.parts[0].start, explanation.parts[-1].end) == (1.0, pytest.approx(4.0, abs=0.02))
 
 
-def test_the_side_that_is_listened_to_is_the_reason():
-    [reason] = explain(Listener(PITCH), np.zeros(48_000), SURE).reasons
-    assert (reason.feature, reason.direction) == ("pitch", "more")
-    assert reason.share > 0.1
+BRIGHT = through_filter(speak(3, seed=2, pitch=170), np.array([900, 1100]), np.array([-6, 6]))
+
+
+@pytest.mark.parametrize(("side", "clip"), [("pitch", HIGH), ("loudness", 3 * HIGH), ("brightness", BRIGHT)])
+def test_the_side_that_is_listened_to_is_a_reason(side, clip):
+    reasons = explain(Listener(LEADING[side]), np.clip(clip, -1, 1), SURE).reasons
+    [found] = [reason for reason in reasons if reason.feature == side]
+    assert found.direction == "more"
+    assert found.share > 0.1
 
 
 def test_what_is_usual_for_the_voice_is_no_reason():
-    mean = np.tile(Listener(PITCH).features(None).mean(axis=0), 14).astype(np.float32)
-    explanation = explain(Listener(PITCH), np.zeros(48_000), SURE, VoiceProfile("mixed", 9, mean))
-    assert (explanation.known_voice, explanation.reasons) == (True, ())
+    mean = np.tile(Listener("pitch").features(HIGH).mean(axis=0), 14).astype(np.float32)
+    explanation = explain(Listener("pitch"), HIGH, SURE, VoiceProfile("mixed", 9, mean))
+    assert explanation.known_voice
+    assert "pitch" not in {reason.feature for reason in explanation.reasons}
 
 
-@pytest.mark.parametrize("side", [side for side in SIDES if side != "tempo"])
-def test_a_side_made_usual_has_no_direction_any_more(side):
-    features = usual_side(Listener(PITCH).features(None), side, SETTINGS, None)
-    assert direction(features, side, SETTINGS, None) == "usual"
-    assert np.isfinite(features).all()
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("pitch", [110, 320])
+def test_a_side_made_usual_is_nearer_to_the_usual(side, pitch):
+    clip = speak(3, seed=2, pitch=pitch)
+    before, after = (extract_features(sound, SETTINGS) for sound in (clip, as_usual_of(clip, side)))
+    assert after.shape == before.shape
+    if side in LEADING:
+        column = SETTINGS.names().index(LEADING[side])
+        usual = _usual(SETTINGS, None)[0][column]
+        assert abs(after[:, column].mean() - usual) < abs(before[:, column].mean() - usual)
 
 
-def test_sides_share_no_feature():
-    columns = [column for side in SIDES for column in columns_of(side, SETTINGS)]
-    assert len(columns) == len(set(columns))
+def as_usual_of(clip, side, voice=None):
+    return as_usual(clip, extract_features(clip, SETTINGS), side, SETTINGS, voice)
+
+
+def test_a_voice_that_is_as_its_own_usual_stays_as_it_is():
+    clip = speak(3, seed=2, pitch=200)
+    mean = np.tile(extract_features(clip, SETTINGS).mean(axis=0), 14).astype(np.float32)
+    for side in ("pitch", "loudness", "brightness", "timbre"):
+        assert as_usual_of(clip, side, VoiceProfile("mixed", 9, mean)) == pytest.approx(clip, abs=2e-4)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_silence_made_usual_stays_silent(side):
+    assert np.abs(as_usual_of(np.zeros(CLIP_SAMPLES, np.float32), side)).max() < 1e-6
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.5, 2.9, 3.0])

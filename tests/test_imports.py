@@ -43,6 +43,7 @@ LAYERS = (
     "timeline",
     "predictor",
     "personal_head",
+    "resynthesis",
     "explanation",
     "model_card",
     "champion",

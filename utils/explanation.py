@@ -1,10 +1,11 @@
 """Why an answer is what it is: how much each moment weighed, and which sides of the voice spoke for it.
 
-Both by asking the network again with something taken away: a tenth of the clip, or what is unusual about the pitch.
-What is as usual only in single features leaves the encoding as it was, so these weigh less than they may have.
+Both by asking the network again with something taken away: a tenth of the clip, or what is unusual about the pitch,
+the loudness, ... of its sound.
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -14,20 +15,25 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.audio_preprocessing import FRAME_HOP, find_voice, fit_clip
+from utils.audio_preprocessing import CLIP_SAMPLES, FRAME_HOP, find_voice, fit_clip
 from utils.decoding import SAMPLE_RATE, Samples
-from utils.features import SCALARS, FeatureSettings, frames, with_encodings
+from utils.features import FeatureSettings, extract_features, frames, with_encodings
 from utils.prediction import Heard, Prediction
+from utils.resynthesis import at_pitch, at_speed, through_filter
+from utils.spectral import FREQUENCIES, mel_filters
 from utils.voice_profile import VoiceProfile
 
 Floats = NDArray[np.float32]
-Feature = Literal["pitch", "loudness", "tempo", "brightness", "roughness", "timbre"]
+Feature = Literal["pitch", "loudness", "tempo", "brightness", "timbre"]
 Direction = Literal["more", "less", "usual"]
 
 PARTS = 10  # of what was judged
 LEAST_SHARE = 0.02  # of probability: what speaks for an answer less than that isn't named
 _NOTABLE = 0.3  # deviations from the usual below which no direction is named
-_STRETCH = 1.2  # how much slower or faster, to be nearer to the usual tempo
+_TEMPI: dict[Direction, float] = {"more": 1 / 1.2, "less": 1.2, "usual": 1.0}  # to be nearer to the usual one
+_FARTHEST = 0.5  # octaves: a voice that is farther from the usual pitch is brought only so much nearer
+_DARK = 1000.0  # hertz: where the tilt of a spectrum is measured around
+_LOUDEST = 12.0  # decibels: by which nothing is made more louder or softer
 USUAL = Path(__file__).with_name("usual.json")
 """What benchmarks/usual_voice.py made of the training speakers' clips."""
 
@@ -89,25 +95,27 @@ def explain(
     """
     emotion = prediction.emotion or predictor.labels[0]
     settings = predictor.settings
-    features = frames(predictor.features(samples))
-    framed = features.ndim == 2 and settings.kind in {"default", "encoded"}
-    changed = [] if not framed else [usual_side(features, side, settings, voice) for side in SIDES]
-    spans = tenths(prediction.heard, len(features)) if features.ndim > 1 else []
-    variants = np.stack([features, *(without_frames(features, first, end) for first, end in spans), *changed])
     clip, _ = fit_clip(samples, find_voice(samples))
-    clips = np.stack([clip, *(_without_samples(clip, first, end) for first, end in spans), *([clip] * len(changed))])
-    heard = predictor.hear(with_encodings(variants, clips, settings), voice)
+    whole = predictor.features(samples)
+    features = frames(whole)
+    spans = tenths(prediction.heard, len(features)) if features.ndim > 1 else []
+    sides = SIDES if settings.kind in {"default", "encoded"} else ()
+    changed = [
+        *(extract_features(as_usual(clip, features, side, settings, voice), settings) for side in sides),
+        *_without_tenths(features, clip, spans, settings),
+    ]
+    heard = predictor.hear(np.stack([whole, *changed]), voice)
     chances = heard.probabilities[:, predictor.labels.index(emotion)]
     falls = (chances[0] - chances[1:]).tolist()
     second = FRAME_HOP / SAMPLE_RATE
     begin = prediction.heard[0]
     parts = [
         Part(begin + first * second, min(begin + end * second, prediction.heard[1]), fall)
-        for (first, end), fall in zip(spans, falls, strict=False)
+        for (first, end), fall in zip(spans, falls[len(sides) :], strict=True)
     ]
     reasons = [
         Reason(side, direction(features, side, settings, voice), fall)
-        for side, fall in zip(SIDES if changed else (), falls[len(spans) :], strict=True)
+        for side, fall in zip(sides, falls, strict=False)
         if fall >= LEAST_SHARE
     ]
     return Explanation(emotion, tuple(parts), tuple(sorted(reasons, key=lambda one: -one.share)), voice is not None)
@@ -120,37 +128,58 @@ def tenths(heard: tuple[float, float], frames: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def without_frames(features: Floats, first: int, end: int) -> Floats:
-    """Features (frames, ...) in which some frames sound like the quietest of the clip."""
-    changed = features.copy()
-    changed[first:end] = features[features[..., 0].reshape(len(features), -1).mean(axis=1).argmin()]
-    return changed
+def _without_tenths(
+    features: Floats, clip: Samples, spans: Sequence[tuple[int, int]], settings: FeatureSettings
+) -> Iterable[NDArray[Any]]:
+    """Features of the clip with each of the spans silent; such frames are like the quietest of the clip."""
+    if not spans:
+        return ()
+    quietest = features[features[..., 0].reshape(len(features), -1).mean(axis=1).argmin()]
+    framewise, clips = np.stack([features] * len(spans)), np.stack([clip] * len(spans))
+    for number, (first, end) in enumerate(spans):
+        framewise[number, first:end] = quietest
+        clips[number, first * FRAME_HOP : end * FRAME_HOP] = 0
+    return with_encodings(framewise, clips, settings)
 
 
-def _without_samples(clip: Samples, first: int, end: int) -> Samples:
-    """A clip that is silent from one frame to another."""
-    changed = clip.copy()
-    changed[first * FRAME_HOP : end * FRAME_HOP] = 0
-    return changed
+def as_usual(
+    clip: Samples, features: Floats, side: Feature, settings: FeatureSettings, voice: VoiceProfile | None
+) -> Samples:
+    """The sound of a clip, were one side of the voice as usual.
 
+    Args:
+        clip: 3 s, float32 (48,000,).
+        features: of its frames, (174, 120).
+        side: which.
+        settings: of the features.
+        voice: what is usual for it; None: what is for everybody.
 
-def usual_side(features: Floats, side: Feature, settings: FeatureSettings, voice: VoiceProfile | None) -> Floats:
-    """Default features (174, 120) of the same clip, were one side of the voice as usual."""
-    changed = features.copy()
+    Returns:
+        float32 (48,000,); what gets longer than 3 s is cut off.
+    """
+    mean, names = _usual(settings, voice)[0], settings.names()
+    beyond = dict(zip(names, (mean - features.mean(axis=0)).tolist(), strict=True))
     if side == "tempo":
-        livelier = direction(features, side, settings, voice) == "more"
-        return _stretched(features, _STRETCH if livelier else 1 / _STRETCH)
-    columns = columns_of(side, settings)
-    usual = _usual(settings, voice)[0]
-    shift = usual[columns] - features[:, columns].mean(axis=0)
-    mel = _mel(settings)
+        changed = at_speed(clip, _TEMPI[direction(features, side, settings, voice)])[:CLIP_SAMPLES]
+        return np.pad(changed, (0, CLIP_SAMPLES - len(changed)))
+    if side == "pitch":
+        return at_pitch(clip, 2 ** float(np.clip(beyond["pitch"], -_FARTHEST, _FARTHEST)))
+    bands = np.array([beyond[f"mel {band}"] for band in range(settings.mel_bands)])
     if side == "loudness":
-        changed[:, mel] += (usual[mel] - features[:, mel].mean(axis=0)).mean()
-    elif side == "timbre":
-        colour = usual[mel] - features[:, mel].mean(axis=0)
-        changed[:, mel] += colour - colour.mean()
-    changed[:, columns] += shift
-    return changed
+        gains = np.full(len(bands), bands.mean())
+    elif side == "brightness":
+        gains = beyond["tilt"] / 2 * np.sign(_centres(settings) - _DARK)
+        gains -= gains.mean()  # loudness is another side
+    else:
+        places = np.log(_centres(settings))
+        gains = bands - np.polyval(np.polyfit(places, bands, 1), places)  # loudness and brightness are
+    changed = through_filter(clip, _centres(settings), np.clip(gains, -_LOUDEST, _LOUDEST))
+    return np.clip(changed, -1, 1)
+
+
+def _centres(settings: FeatureSettings) -> Floats:
+    """Of the mel bands, in hertz."""
+    return np.asarray(FREQUENCIES @ mel_filters(settings.mel_bands) / mel_filters(settings.mel_bands).sum(axis=0))
 
 
 def direction(features: Floats, side: Feature, settings: FeatureSettings, voice: VoiceProfile | None) -> Direction:
@@ -163,47 +192,11 @@ def direction(features: Floats, side: Feature, settings: FeatureSettings, voice:
     difference = (features[:, column].mean() - usual[column]) / deviation[column]
     if abs(difference) < _NOTABLE:
         return "usual"
-    return "more" if (difference > 0) == (side not in _REVERSED) else "less"
+    return "more" if difference > 0 else "less"
 
 
-SIDES: tuple[Feature, ...] = ("pitch", "loudness", "tempo", "brightness", "roughness", "timbre")
-_LEADING = {
-    "pitch": "pitch",
-    "loudness": "mfcc 0",
-    "tempo": "flux",
-    "brightness": "centroid",
-    "roughness": "harmonics to noise",
-}
-_REVERSED = ("roughness",)  # the leading feature falls with it
-_COLUMNS: dict[Feature, tuple[str, ...]] = {
-    "pitch": ("pitch",),
-    "loudness": ("mfcc 0", "energy"),
-    "tempo": ("flux",),
-    "brightness": ("zero crossings", "centroid", "bandwidth", "rolloff", "flatness", "tilt", "mfcc 1"),
-    "roughness": ("periodicity", "jitter", "shimmer", "harmonics to noise"),
-}
-
-
-def columns_of(side: Feature, settings: FeatureSettings) -> list[int]:
-    """Which of the default features tell of a side; the mel bands are shared by loudness and timbre."""
-    names = settings.names()
-    if side in _COLUMNS:
-        return [names.index(name) for name in _COLUMNS[side]]
-    taken = {name for some in _COLUMNS.values() for name in some} | set(SCALARS)
-    return [i for i, name in enumerate(names) if name not in taken and not name.startswith("mel")]
-
-
-def _mel(settings: FeatureSettings) -> slice:
-    return slice(settings.mfcc, settings.mfcc + settings.mel_bands)
-
-
-def _stretched(features: Floats, factor: float) -> Floats:
-    """The same clip spoken so many times slower; what has no frame any more is left out, what lacks one is the last."""
-    frames = np.minimum(np.arange(len(features)) / factor, len(features) - 1)
-    before = np.floor(frames).astype(int)
-    share = (frames - before).astype(np.float32)[:, None]
-    after = np.minimum(before + 1, len(features) - 1)
-    return np.asarray((1 - share) * features[before] + share * features[after], dtype=np.float32)
+SIDES: tuple[Feature, ...] = ("pitch", "loudness", "tempo", "brightness", "timbre")
+_LEADING = {"pitch": "pitch", "loudness": "mfcc 0", "tempo": "flux", "brightness": "tilt"}
 
 
 def _usual(settings: FeatureSettings, voice: VoiceProfile | None) -> tuple[Floats, Floats]:

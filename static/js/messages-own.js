@@ -23,7 +23,6 @@ const SIDES = {
   loudness: { more: t("a louder voice"), less: t("a quieter voice"), usual: t("the loudness") },
   tempo: { more: t("a livelier rhythm"), less: t("a calmer rhythm"), usual: t("the rhythm") },
   brightness: { more: t("a brighter sound"), less: t("a darker sound"), usual: t("the brightness") },
-  roughness: { more: t("a rougher voice"), less: t("a clearer voice"), usual: t("the clearness of the voice") },
   timbre: { usual: t("the colour of the voice") },
 };
 
