@@ -114,7 +114,11 @@ def known_voices(
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """Every clip twice an epoch: as it is, and as one of its variants; frames distorted anew, as the plan says."""
+    """Every clip twice an epoch: as it is, and as one of its variants; frames distorted anew, as the plan says.
+
+    They have no end, since TensorFlow waits for a third of the time it took whenever an iterator over them ends;
+    `per_epoch` of them are an epoch.
+    """
 
     def __init__(
         self,
@@ -130,13 +134,18 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not type
         self._plan, self._seed = plan, seed
         self._targets = np.eye(len(system.labels), dtype=np.float32)[clips.truth]
         self._voices = Voices(clips, system.labels, clip_summaries[0]) if "voice" in plan.hears else None
-        self._epoch = 0
-        self._shuffle()
+        self.per_epoch = 2 * len(clips.truth) // plan.batch or 1
+        self._shuffle(1)
 
-    def __len__(self) -> int:
-        return len(self._order) // self._plan.batch or 1
+    @property
+    def num_batches(self) -> None:
+        """As Keras has it of what has no end."""
+        return
 
-    def __getitem__(self, batch: int) -> tuple[Any, ...]:
+    def __getitem__(self, number: int) -> tuple[Any, ...]:
+        epoch, batch = 1 + number // self.per_epoch, number % self.per_epoch
+        if epoch != self._epoch:
+            self._shuffle(epoch)
         chosen = self._order[batch * self._plan.batch : (batch + 1) * self._plan.batch]
         clips, variants = chosen[:, 0], chosen[:, 1]
         rng = np.random.default_rng((self._seed, self._epoch, batch))
@@ -155,13 +164,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not type
         normal = normalize(chosen, self._scaler)
         return np.stack([self._plan.distort(clip, rng) for clip in normal]) if self._plan.distort else normal
 
-    def on_epoch_end(self) -> None:
+    def _shuffle(self, epoch: int) -> None:
         """Makes another order, and other profiles."""
-        self._epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        rng = np.random.default_rng((self._seed, self._epoch))
+        self._epoch = epoch
+        rng = np.random.default_rng((self._seed, epoch))
         clips = np.arange(len(self._clips.truth))
         variants = (
             rng.integers(1, len(self._clips.variants), len(clips)) if len(self._clips.variants) > 1 else 0 * clips

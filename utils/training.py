@@ -254,13 +254,14 @@ def _fit_member(run: _Run) -> bool:
             run.plan.pretrained(network, run.weights)
         batches = Batches(run.train, run.train_summaries, run.scaler, run.system, run.plan, run.seed)
         network.compile(
-            _optimizer(run.plan, run.epochs * len(batches)),
+            _optimizer(run.plan, run.epochs * batches.per_epoch),
             keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=run.system.label_smoothing),
         )
         backup = keras.callbacks.BackupAndRestore(run.place / "backup", double_checkpoint=True)  # one may be cut off
         callbacks = [_Validation(run), *([] if run.plan.epochs else _until_no_better(run)), backup]
         try:
-            network.fit(batches, epochs=run.epochs, callbacks=callbacks, verbose=0, shuffle=False)
+            how = {"epochs": run.epochs, "steps_per_epoch": batches.per_epoch, "callbacks": callbacks}
+            network.fit(batches, **how, verbose=0, shuffle=False)
             done.touch()
         except KeyboardInterrupt:
             if not (run.place / BEST).exists():
