@@ -164,22 +164,23 @@ def as_usual(
         return np.pad(changed, (0, CLIP_SAMPLES - len(changed)))
     if side == "pitch":
         return at_pitch(clip, 2 ** float(np.clip(beyond["pitch"], -_FARTHEST, _FARTHEST)))
-    bands = np.array([beyond[f"mel {band}"] for band in range(settings.mel_bands)])
+    bands, centres = np.array([beyond[f"mel {band}"] for band in range(settings.mel_bands)]), _centres(settings)
     if side == "loudness":
         gains = np.full(len(bands), bands.mean())
     elif side == "brightness":
-        gains = beyond["tilt"] / 2 * np.sign(_centres(settings) - _DARK)
+        gains = beyond["tilt"] / 2 * np.sign(centres - _DARK)
         gains -= gains.mean()  # loudness is another side
     else:
-        places = np.log(_centres(settings))
-        gains = bands - np.polyval(np.polyfit(places, bands, 1), places)  # loudness and brightness are
-    changed = through_filter(clip, _centres(settings), np.clip(gains, -_LOUDEST, _LOUDEST))
+        places = np.log(centres)
+        gains = bands - np.polyval(np.polyfit(places, bands, 1), places)  # the line is loudness and brightness
+    changed = through_filter(clip, centres, np.clip(gains, -_LOUDEST, _LOUDEST))
     return np.clip(changed, -1, 1)
 
 
 def _centres(settings: FeatureSettings) -> Floats:
     """Of the mel bands, in hertz."""
-    return np.asarray(FREQUENCIES @ mel_filters(settings.mel_bands) / mel_filters(settings.mel_bands).sum(axis=0))
+    filters = mel_filters(settings.mel_bands)
+    return np.asarray(FREQUENCIES @ filters / filters.sum(axis=0))
 
 
 def direction(features: Floats, side: Feature, settings: FeatureSettings, voice: VoiceProfile | None) -> Direction:

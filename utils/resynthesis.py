@@ -10,6 +10,7 @@ _GRAIN = 512  # 32 ms: some periods of any voice
 _REACH = 160  # 10 ms: a period of the lowest voice
 _NEARER = 1e-4  # of likeness, for each sample nearer: of a steady tone all periods are alike, of silence all places
 _HANN: Samples = np.hanning(_GRAIN + 1)[:-1].astype(np.float32)
+_ONES: Samples = np.ones(_GRAIN, dtype=np.float32)
 
 
 def at_speed(samples: Samples, factor: float) -> Samples:
@@ -35,7 +36,7 @@ def at_speed(samples: Samples, factor: float) -> Samples:
         nearest = min(_GRAIN - hop + round((begin + hop) * factor), len(padded) - _GRAIN - _REACH)
         first = max(nearest - _REACH, 0)
         around = padded[first : nearest + _REACH + _GRAIN]
-        energy = np.correlate(around**2, np.ones(_GRAIN, dtype=np.float32))
+        energy = np.correlate(around**2, _ONES)
         likeness = np.correlate(around, like) / np.sqrt(energy + 1e-30)
         farther = np.abs(np.arange(first - nearest, first - nearest + len(likeness)))
         place = first + int((likeness - farther * (_NEARER * likeness.max() + 1e-12)).argmax())
