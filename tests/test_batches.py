@@ -46,6 +46,14 @@ def test_epochs_differ_and_come_again_as_they_were() -> None:
     assert (epoch_of(batches(), 1) == second).all()
 
 
+def test_a_training_that_goes_on_has_the_epoch_after_the_last_one() -> None:
+    at_once, resumed = batches(), batches()
+    for epoch in (2, 3):  # as Keras tells it, whenever one begins
+        resumed.begin(epoch)
+    assert (epoch_of(resumed, 0) == epoch_of(at_once, 2)).all()
+    assert (epoch_of(resumed, 1) == epoch_of(at_once, 3)).all()
+
+
 def test_batches_have_no_end_and_are_whole() -> None:
     fed = batches()
     assert fed.num_batches is None

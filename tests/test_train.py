@@ -411,6 +411,10 @@ def test_a_run_that_broke_off_goes_on_and_a_finished_one_is_not_repeated(tmp_pat
     assert len(seen) == 3 + 3, "two epochs were kept, the third was not over"
     assert len(fitted.histories[0]) == 5
     assert fitted.histories[0][:2] == before[:2]
+    at_once = fit(tmp_path / "at once")
+    assert [epoch["loss"] for epoch in fitted.histories[0]] == pytest.approx(
+        [epoch["loss"] for epoch in at_once.histories[0]], rel=1e-5
+    )
     again = fit(tmp_path, watch=lambda member, epoch: pytest.fail("it was trained again"))
     assert again.histories == fitted.histories
     assert again.temperature == fitted.temperature

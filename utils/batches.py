@@ -135,6 +135,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not type
         self._targets = np.eye(len(system.labels), dtype=np.float32)[clips.truth]
         self._voices = Voices(clips, system.labels, clip_summaries[0]) if "voice" in plan.hears else None
         self.per_epoch = 2 * len(clips.truth) // plan.batch or 1
+        self._first: int | None = None
         self._shuffle(1)
 
     @property
@@ -142,8 +143,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not type
         """As Keras has it of what has no end."""
         return
 
+    def begin(self, epoch: int) -> None:
+        """Tells with which epoch, counted from 0, a training begins or goes on; later calls change nothing."""
+        if self._first is None:
+            self._first = epoch
+
     def __getitem__(self, number: int) -> tuple[Any, ...]:
-        epoch, batch = 1 + number // self.per_epoch, number % self.per_epoch
+        epoch, batch = 1 + (self._first or 0) + number // self.per_epoch, number % self.per_epoch
         if epoch != self._epoch:
             self._shuffle(epoch)
         chosen = self._order[batch * self._plan.batch : (batch + 1) * self._plan.batch]

@@ -258,7 +258,8 @@ def _fit_member(run: _Run) -> bool:
             keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=run.system.label_smoothing),
         )
         backup = keras.callbacks.BackupAndRestore(run.place / "backup", double_checkpoint=True)  # one may be cut off
-        callbacks = [_Validation(run), *([] if run.plan.epochs else _until_no_better(run)), backup]
+        goes_on = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: batches.begin(epoch))
+        callbacks = [goes_on, _Validation(run), *([] if run.plan.epochs else _until_no_better(run)), backup]
         try:
             how = {"epochs": run.epochs, "steps_per_epoch": batches.per_epoch, "callbacks": callbacks}
             network.fit(batches, **how, verbose=0, shuffle=False)
