@@ -28,9 +28,6 @@ class Listener:
     labels: tuple = ("sad", "happy")
     settings: FeatureSettings = field(default_factory=FeatureSettings)
 
-    def features(self, samples):
-        return extract_features(samples, self.settings)
-
     def hear(self, features, voice=None):
         column = SETTINGS.names().index(self.name)
         usual, deviation = (figures[column] for figures in _usual(SETTINGS, None))
@@ -61,7 +58,7 @@ def test_the_side_that_is_listened_to_is_a_reason(side, clip):
 
 
 def test_what_is_usual_for_the_voice_is_no_reason():
-    mean = np.tile(Listener("pitch").features(HIGH).mean(axis=0), 14).astype(np.float32)
+    mean = np.tile(extract_features(HIGH, SETTINGS).mean(axis=0), 14).astype(np.float32)
     explanation = explain(Listener("pitch"), HIGH, SURE, VoiceProfile("mixed", 9, mean))
     assert explanation.known_voice
     assert "pitch" not in {reason.feature for reason in explanation.reasons}

@@ -78,7 +78,6 @@ class Hearing(Protocol):
     labels: tuple[str, ...]
     settings: FeatureSettings
 
-    def features(self, samples: Samples) -> NDArray[Any]: ...  # noqa: D102
     def hear(self, features: NDArray[Any], voice: VoiceProfile | None = None) -> Heard: ...  # noqa: D102
 
 
@@ -96,7 +95,7 @@ def explain(
     emotion = prediction.emotion or predictor.labels[0]
     settings = predictor.settings
     clip, _ = fit_clip(samples, find_voice(samples))
-    whole = predictor.features(samples)
+    whole = extract_features(clip, settings)
     features = frames(whole)
     spans = tenths(prediction.heard, len(features)) if features.ndim > 1 else []
     sides = SIDES if settings.kind in {"default", "encoded"} else ()
