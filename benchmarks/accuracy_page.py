@@ -26,7 +26,6 @@ PUBLISHED = (
 """UAR of others by the protocol ravdess-8: Luna-Jimenez et al. 2021 and arXiv 2606.03359."""
 
 NOTES: dict[str, str] = {
-    "cnn-refined": "it ended by itself after 38 epochs; 451 clips are tested, so chance alone moves it by 1.8 points.",
     "cnn-bilstm-attention": "it ended by itself after 43 epochs, when it knew its training clips by heart; a fourth "
     "convolution of 128 filters and dropout before the LSTM were no better after 33 (best on the clips that choose the "
     "epoch: 73.8 instead of 75.8). 489 clips are tested, so chance alone moves it by 1.9 points.",

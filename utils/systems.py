@@ -250,7 +250,7 @@ SYSTEMS = {
             about="Wider CNN with class weights on the same sequences; seven emotions, without disgust",
             labels=_SEVEN,
             corpora=_SPEECH_AND_SONG,
-            members=(Member(cnn_refined, distort=None, batch=32),),
+            members=(Member(cnn_refined, batch=32),),
             own=OwnTerms(_SPEECH_AND_SONG, stratified=True, accuracy=0.83, macro_f1=0.83),
             features=_TIMBRE,
             variants=0,
