@@ -131,14 +131,14 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
     run = options.runs / f"{system.name}-{_fingerprint(split, options)}"
     with _progress(console) as progress:
         how = {"epochs": options.epochs, "seed": options.seed, "weights": options.weights}
-        watch = _epoch_bars(progress, system, options.epochs)
+        watch = _epoch_bars(progress, system, len(trained), options.epochs)
         fitted = trainer.fit(system, train_clips, validation_clips, folder=run, watch=watch, **how)
         threshold = answer_threshold(
             fitted.probabilities(validation_clips.variants[0]), validation_clips.truth, right=RIGHT_WHEN_SURE
         )
         if in_the_end and fitted.complete:
             everyone = train_clips.joined(validation_clips, system.weigh(trained + validated))
-            watch = _epoch_bars(progress, system, options.epochs, "all speakers, ")
+            watch = _epoch_bars(progress, system, len(everyone.truth), options.epochs, "all speakers, ")
             with suppress(KeyboardInterrupt):
                 again = trainer.fit(
                     system, everyone, None, folder=run / "all", watch=watch, temperatures=fitted.temperatures, **how
@@ -325,10 +325,12 @@ def _variant_bars(progress: Progress, purpose: str) -> Callable[[int], Callable[
     return lambda variant: _bar(progress, f"features, {purpose}" + (f", variant {variant}" if variant else ""))
 
 
-def _epoch_bars(progress: Progress, system: System, epochs: int, who: str = "") -> Callable[[int, "Epoch"], None]:
+def _epoch_bars(
+    progress: Progress, system: System, clips: int, epochs: int, who: str = ""
+) -> Callable[[int, "Epoch"], None]:
     names = [f"{who}network {number} of {len(system.members)}" for number, _ in enumerate(system.members, 1)]
     bars = [
-        progress.add_task(name, total=min(member.epochs or epochs, epochs))
+        progress.add_task(name, total=member.epochs_for(clips, epochs))
         for name, member in zip(names, system.members, strict=True)
     ]
 

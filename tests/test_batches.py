@@ -38,6 +38,12 @@ def test_an_epoch_has_each_clip_as_it_is_and_as_a_variant() -> None:
     assert sorted(rows[rows[:, 1] > 0, 0]) == list(range(CLIPS))
 
 
+def test_where_no_variants_are_wanted_it_has_each_clip_twice_as_it_is() -> None:
+    rows = epoch_of(batches(batch=2, varied=False), 0)
+    assert not rows[:, 1].any()
+    assert sorted(rows[:, 0]) == sorted([*range(CLIPS)] * 2)
+
+
 def test_epochs_differ_and_come_again_as_they_were() -> None:
     fed = batches()
     first, second = epoch_of(fed, 0), epoch_of(fed, 1)

@@ -25,7 +25,6 @@ from utils.errors import DataError
 from utils.features import FeatureSettings, frames
 from utils.model_bundle import CARD, KERAS, MANIFEST, ONNX, SCALER, verify_files
 from utils.predictor import Predictor
-from utils.spectral import delta
 from utils.summary import summary_size
 from utils.systems import DEFAULT_SYSTEM, SYSTEMS, Member, System
 from utils.voice_profile import FLAGS, flags
@@ -463,6 +462,16 @@ def test_without_validation_clips_everybody_trains_for_the_epochs_declared(tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("steps", "epochs"), [(1, 1), (6, 3), (100, 4)])  # 60 clips twice are two batches of 48
+def test_many_clips_are_heard_in_fewer_epochs(steps: int, epochs: int, tmp_path: Path) -> None:
+    from utils import training
+
+    system = replace(a_system(), members=(Member(tiny, epochs=4, steps=steps, batch=48),))
+    fitted = training.fit(system, some_clips(), None, epochs=9, seed=0, folder=tmp_path)
+    assert len(fitted.histories[0]) == epochs
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_those_who_only_calibrate_are_trained_on_in_the_end(
     interrupted: bool, door: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -517,26 +526,18 @@ def test_members_are_averaged_and_calibrated(tmp_path: Path) -> None:
 def test_each_network_hears_its_part_and_how_far_that_is_from_usual() -> None:
     from keras import ops
 
-    from utils.networks import MEL, STATISTICS, encoded, known_encoded, mel_lstm, statistics
+    from utils.networks import STATISTICS, encoded, known_encoded, known_linear_encoded, linear_encoded, statistics
 
     def differ(network: Any, one: list[np.ndarray], other: list[np.ndarray]) -> bool:
         first, second = (ops.convert_to_numpy(network(heard if len(heard) > 1 else heard[0])) for heard in (one, other))
         return float(np.abs(first - second).max()) > 1e-6
 
     rng = np.random.default_rng(0)
-    clip = rng.normal(size=(1, 174, 120)).astype(np.float32)
-    assert [name.split()[0] for name in FeatureSettings().names()[MEL]] == ["mel"] * FeatureSettings.mel_bands
-    mel = np.zeros(120, dtype=bool)
-    mel[MEL] = True
-    contours = mel_lstm((174, 120), 6)
-    assert differ(contours, [clip], [clip + mel * rng.normal(size=clip.shape)])
-    assert not differ(contours, [clip], [clip + ~mel * rng.normal(size=clip.shape)])
-
     size = summary_size(FeatureSettings(kind="encoded"))
     first = np.arange(size) < STATISTICS.stop
     summary, usual = rng.normal(size=(2, 1, size)).astype(np.float32)
     change = rng.normal(size=(1, size)).astype(np.float32)
-    plain = {statistics: first, encoded: ~first}
+    plain = {statistics: first, encoded: ~first, linear_encoded: ~first}
     for network, own in ((build((size,), 6), own) for build, own in plain.items()):
         assert differ(network, [summary], [summary + own * change])
         assert not differ(network, [summary], [summary + ~own * change])
@@ -544,24 +545,11 @@ def test_each_network_hears_its_part_and_how_far_that_is_from_usual() -> None:
     def profile(mean: np.ndarray) -> np.ndarray:
         return np.concatenate([mean, np.ones((1, FLAGS))], axis=1).astype(np.float32)
 
-    known = known_encoded((size,), (size + FLAGS,), 6)
-    assert differ(known, [summary, profile(usual)], [summary, profile(usual + ~first * change)])
-    assert not differ(known, [summary, profile(usual)], [summary, profile(usual + first * change)])
-    assert not differ(known, [summary, profile(usual)], [summary + change, profile(usual + change)])
-
-
-@pytest.mark.slow
-def test_contours_are_levels_with_the_slopes_that_features_have() -> None:
-    from keras import ops
-
-    from utils.networks import _contours
-
-    bands = np.random.default_rng(0).normal(size=(2, 174, 48)).astype(np.float32)
-    found = ops.convert_to_numpy(_contours(bands)) * np.sqrt(1 + 1e-3)  # of a layer that has seen no batch
-    level = bands.reshape(2, 87, 2, 48).mean(axis=2)
-    for clip, means in zip(found, level, strict=True):
-        expected = np.concatenate([means, delta(means), delta(delta(means))], axis=1)
-        assert np.abs(clip - expected).max() < 1e-5
+    for build in (known_encoded, known_linear_encoded):
+        known = build((size,), (size + FLAGS,), 6)
+        assert differ(known, [summary, profile(usual)], [summary, profile(usual + ~first * change)])
+        assert not differ(known, [summary, profile(usual)], [summary, profile(usual + first * change)])
+        assert not differ(known, [summary, profile(usual)], [summary + change, profile(usual + change)])
 
 
 @pytest.mark.slow

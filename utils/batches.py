@@ -18,7 +18,7 @@ from utils.voice_profile import FLAGS, KINDS, flags
 
 Floats = NDArray[np.float32]
 PROFILE_CLIPS = {"mixed": (3, 5, 10, 20, 50), "ordinary": (2, 3, 5, 8, 12)}  # as people will give them
-PROFILES = 24  # drawn for each voice and epoch
+PROFILES = 8  # drawn for each voice and epoch
 _BLOCK = 512
 
 
@@ -114,7 +114,7 @@ def known_voices(
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """Every clip twice an epoch: as it is, and as one of its variants; frames distorted anew, as the plan says.
+    """Every clip twice an epoch: as it is, and as one of its variants if the plan wants these; frames distorted anew.
 
     They have no end, since TensorFlow waits for a third of the time it took whenever an iterator over them ends;
     `per_epoch` of them are an epoch.
@@ -134,7 +134,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not type
         self._plan, self._seed = plan, seed
         self._targets = np.eye(len(system.labels), dtype=np.float32)[clips.truth]
         self._voices = Voices(clips, system.labels, clip_summaries[0]) if "voice" in plan.hears else None
-        self.per_epoch = 2 * len(clips.truth) // plan.batch or 1
+        self.per_epoch = plan.steps_per_epoch(len(clips.truth))
         self._first: int | None = None
         self._shuffle(1)
 
@@ -175,9 +175,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not type
         self._epoch = epoch
         rng = np.random.default_rng((self._seed, epoch))
         clips = np.arange(len(self._clips.truth))
-        variants = (
-            rng.integers(1, len(self._clips.variants), len(clips)) if len(self._clips.variants) > 1 else 0 * clips
-        )
+        count = len(self._clips.variants) if self._plan.varied else 1
+        variants = rng.integers(1, count, len(clips)) if count > 1 else 0 * clips
         self._order = rng.permutation(np.concatenate([np.stack([clips, 0 * clips], 1), np.stack([clips, variants], 1)]))
         if self._voices:
             self._profiles = self._voices.draw(rng)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 INPUTS = ("features", "summary", "voice")
-MEL = slice(FeatureSettings.mfcc, FeatureSettings.mfcc + FeatureSettings.mel_bands)  # of the default features
 STATISTICS = slice(0, statistics_size(FeatureSettings().count))  # of a summary; what follows is the encoding
 KNOWN_SHARE = 0.75  # of an answer, at most: what is usual for a voice is worth more beside what is usual for all
 EMBEDDING = "embedding"
@@ -39,15 +38,6 @@ def cnn_lstm_attention(shape: Shape, labels: int) -> "keras.Model":
     return Model(inputs, classify(layers.GlobalAveragePooling1D()(hidden), labels, (256, 128), dropout=0.4))
 
 
-def mel_lstm(shape: Shape, labels: int) -> "keras.Model":
-    """Log-mel bands of every two frames and their slopes, convolutions (64, 128), two bidirectional LSTMs (64)."""
-    from keras import Model, layers
-
-    inputs = layers.Input(shape)
-    hidden = convolve_and_recur(_contours(inputs[..., MEL]), layers.LSTM)
-    return Model(inputs, classify(hidden, labels, (64,), dropout=0.3))
-
-
 def statistics(shape: Shape, labels: int) -> "keras.Model":
     """A dense network (128, 64) on the statistics in a clip's summary."""
     from keras import Model, layers
@@ -61,56 +51,49 @@ def encoded(shape: Shape, labels: int) -> "keras.Model":
     from keras import Model, layers
 
     inputs = layers.Input(shape)
-    return Model(inputs, classify(_standard(inputs[:, STATISTICS.stop :]), labels, (256, 64), dropout=0.4))
+    return Model(inputs, classify(_standard(_encoding(inputs)), labels, (256, 64), dropout=0.4))
 
 
 def known_encoded(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
     """A dense network (256, 64) on how far a clip's encoding is from what is usual for the voice."""
     from keras import Model, layers
 
-    inputs, profile = layers.Input(shape), layers.Input(voice)
-    beside = _standard(inputs[:, STATISTICS.stop :] - profile[:, STATISTICS.stop : -FLAGS])
-    hidden = layers.Concatenate()([beside, profile[:, -FLAGS:]])
-    return Model([inputs, profile], classify(hidden, labels, (256, 64), dropout=0.4))
+    inputs = [layers.Input(shape), layers.Input(voice)]
+    return Model(inputs, classify(_beside_usual(*inputs), labels, (256, 64), dropout=0.4))
 
 
-def _contours(bands: Any) -> Any:
-    """Means of every two frames, and their first and second slopes; standardized."""
+def linear_encoded(shape: Shape, labels: int) -> "keras.Model":
+    """Logistic regression on what `encoded` hears: it can't learn by heart how the speakers of a corpus sound."""
+    from keras import Model, layers
+
+    inputs = layers.Input(shape)
+    return Model(inputs, _linear(_standard(_encoding(inputs)), labels))
+
+
+def known_linear_encoded(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
+    """Logistic regression on what `known_encoded` hears."""
+    from keras import Model, layers
+
+    inputs = [layers.Input(shape), layers.Input(voice)]
+    return Model(inputs, _linear(_beside_usual(*inputs), labels))
+
+
+def _encoding(summary: Any) -> Any:
+    return summary[:, STATISTICS.stop :]
+
+
+def _beside_usual(summary: Any, profile: Any) -> Any:
+    """How far a clip's encoding is from the voice's mean, in deviations, and of which kind the profile is."""
     from keras import layers
 
-    level = layers.AveragePooling1D(2)(bands)
-    slope = _slope(level)
-    contours = layers.Concatenate()([level, slope, _slope(slope)])
-    return layers.BatchNormalization(center=False, scale=False)(contours)
+    far = _encoding(summary) - _encoding(profile)[:, :-FLAGS]
+    return layers.Concatenate()([_standard(far), profile[:, -FLAGS:]])
 
 
-def _slope(values: Any) -> Any:
-    """As `spectral.delta`, for a batch."""
-    from keras import ops
+def _linear(hidden: Any, labels: int) -> Any:
+    from keras import layers, regularizers
 
-    first, last = values[:, :1], values[:, -1:]
-    ahead = ops.concatenate([first, first, values, last, last], axis=1)
-    return 0.2 * (ahead[:, 4:] - ahead[:, :-4]) + 0.1 * (ahead[:, 3:-1] - ahead[:, 1:-3])
-
-
-def convolve_and_recur(hidden: Any, cell: Any) -> Any:
-    """Convolutions (64, 128), then two bidirectional recurrent layers (64) of `cell`; (batch, 128)."""
-    from keras import layers
-
-    hidden = convolve(hidden, (64, 128), dropout=0.2)
-    hidden = layers.Dropout(0.3)(layers.Bidirectional(cell(64, return_sequences=True))(hidden))
-    return layers.Dropout(0.3)(layers.Bidirectional(cell(64))(hidden))
-
-
-def convolve(hidden: Any, filters: Sequence[int], *, dropout: float) -> Any:
-    """Convolutions over five frames, each halving their number."""
-    from keras import layers
-
-    for count in filters:
-        hidden = layers.Conv1D(count, 5, padding="same", use_bias=False)(hidden)
-        hidden = layers.ReLU()(layers.BatchNormalization()(hidden))
-        hidden = layers.Dropout(dropout)(layers.MaxPooling1D(2)(hidden))
-    return hidden
+    return layers.Dense(labels, kernel_regularizer=regularizers.L2(2e-2))(hidden)
 
 
 def _standard(summary: Any) -> Any:
@@ -164,12 +147,11 @@ def combine(
     known: list[Any] = []
     embeddings: list[Any] = []
     for member, names in zip(members, hears, strict=True):
-        embedded = [layer.output for layer in member.layers if layer.name == EMBEDDING] or member.outputs
-        inner = Model(member.inputs, [member.outputs[0], embedded[0]])
-        logits, embedding = inner([inputs[name] for name in names])
+        embedded = [layer.output for layer in member.layers if layer.name == EMBEDDING]
+        inner = Model(member.inputs, [member.outputs[0], *embedded])
+        logits, *embedding = inner([inputs[name] for name in names])
         (known if "voice" in names else general).append(logits)
-        if "voice" not in names:
-            embeddings.append(embedding)
+        embeddings += [] if "voice" in names else embedding
     logits, temperature = _mean(general), temperatures[0]
     if known:
         whether = ops.sum(inputs["voice"][:, -FLAGS:-1], axis=1, keepdims=True)
@@ -178,7 +160,7 @@ def combine(
         temperature = temperatures[0] + whether * (temperatures[1] - temperatures[0])
     outputs = {
         "probabilities": layers.Softmax(name="probabilities")(logits / temperature),
-        EMBEDDING: layers.Identity(name=EMBEDDING)(_joined(embeddings)),
+        EMBEDDING: layers.Identity(name=EMBEDDING)(_joined(embeddings or general)),
     }
     for name, head in (heads or {}).items():
         outputs[name] = layers.Identity(name=name)(head(inputs["summary"]))

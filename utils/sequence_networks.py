@@ -1,8 +1,9 @@
 """Networks on sequences of frames as student projects build them: (frames, features) -> one logit a label."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from utils.networks import Shape, classify, convolve, convolve_and_recur
+from utils.networks import Shape, classify
 
 if TYPE_CHECKING:
     import keras
@@ -13,7 +14,10 @@ def conv1d_bigru(shape: Shape, labels: int) -> "keras.Model":
     from keras import Model, layers
 
     inputs = layers.Input(shape)
-    return Model(inputs, classify(convolve_and_recur(inputs, layers.GRU), labels, (64,), dropout=0.3))
+    hidden = _convolve(inputs, (64, 128), dropout=0.2)
+    hidden = layers.Dropout(0.3)(layers.Bidirectional(layers.GRU(64, return_sequences=True))(hidden))
+    hidden = layers.Dropout(0.3)(layers.Bidirectional(layers.GRU(64))(hidden))
+    return Model(inputs, classify(hidden, labels, (64,), dropout=0.3))
 
 
 def cnn(shape: Shape, labels: int) -> "keras.Model":
@@ -21,7 +25,7 @@ def cnn(shape: Shape, labels: int) -> "keras.Model":
     from keras import Model, layers
 
     inputs = layers.Input(shape)
-    hidden = layers.Flatten()(convolve(inputs, (64, 128, 256), dropout=0.2))
+    hidden = layers.Flatten()(_convolve(inputs, (64, 128, 256), dropout=0.2))
     return Model(inputs, classify(hidden, labels, (128,), dropout=0.4))
 
 
@@ -30,7 +34,7 @@ def cnn_refined(shape: Shape, labels: int) -> "keras.Model":
     from keras import Model, layers
 
     inputs = layers.Input(shape)
-    hidden = layers.Flatten()(convolve(inputs, (128, 256, 512), dropout=0.3))
+    hidden = layers.Flatten()(_convolve(inputs, (128, 256, 512), dropout=0.3))
     return Model(inputs, classify(hidden, labels, (256, 128), dropout=0.4))
 
 
@@ -49,5 +53,16 @@ def cnn_lstm(shape: Shape, labels: int) -> "keras.Model":
     from keras import Model, layers
 
     inputs = layers.Input(shape)
-    hidden = layers.LSTM(128)(convolve(inputs, (64, 128), dropout=0.2))
+    hidden = layers.LSTM(128)(_convolve(inputs, (64, 128), dropout=0.2))
     return Model(inputs, classify(layers.Dropout(0.3)(hidden), labels, (64,), dropout=0.3))
+
+
+def _convolve(hidden: Any, filters: Sequence[int], *, dropout: float) -> Any:
+    """Convolutions over five frames, each halving their number."""
+    from keras import layers
+
+    for count in filters:
+        hidden = layers.Conv1D(count, 5, padding="same", use_bias=False)(hidden)
+        hidden = layers.ReLU()(layers.BatchNormalization()(hidden))
+        hidden = layers.Dropout(dropout)(layers.MaxPooling1D(2)(hidden))
+    return hidden

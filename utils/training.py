@@ -185,7 +185,7 @@ def fit(
     runs = [
         _Run(
             *(system, plan, train, validation, train_summaries, known, scaler),
-            *(min(plan.epochs or epochs, epochs), seed * 100 + member, folder / f"member-{member}"),
+            *(plan.epochs_for(len(train.truth), epochs), seed * 100 + member, folder / f"member-{member}"),
             *(partial(watch, member) if watch else None, weights),
         )
         for member, plan in enumerate(system.members)
