@@ -169,7 +169,9 @@ class TestTrained:
         summary = summaries(features, scaler)
         voice = np.zeros((len(features), summary.shape[1] + FLAGS), dtype=np.float32)
         normal = flat.reshape(frames(features).shape).astype(np.float32)
-        expected = network.predict({"features": normal, "summary": summary, "voice": voice}, verbose=0)["probabilities"]
+        inputs = {"features": normal, "summary": summary, "voice": voice}
+        heard = {tensor.name: inputs[tensor.name] for tensor in network.inputs}
+        expected = network.predict(heard, verbose=0)["probabilities"]
         predictor = Predictor.load(trained / "models")
         found = predictor.hear(features).probabilities
         assert np.abs(found - expected).max() < 1e-4
