@@ -87,7 +87,7 @@ def read_weights(file: IO[bytes]) -> Weights:
 
 
 def build(weights: Weights) -> bytes:
-    """An ONNX graph: power spectra (clips, frames, 201) -> encodings (clips, 512).
+    """An ONNX graph: power spectra of the parts of a clip (parts, frames, 201) -> its encoding (512,).
 
     The second layer's weights have eight bits. The first layer's don't: what it hears would be rounded with them, and
     power that isn't logarithmic would lose all but the loudest 24 dB.
@@ -120,20 +120,20 @@ def _graph(weights: Weights) -> onnx.ModelProto:
             ("Squeeze", [f"directed{layer}", "direction"], f"hidden{layer + 1}", {}),
         ]
     hidden = f"hidden{LAYERS}"
-    over_time: dict[str, Any] = {"axes": [0], "keepdims": 0}
+    over_time: dict[str, Any] = {"axes": [0, 1], "keepdims": 0}
     nodes += [
         ("ReduceMean", [hidden], "mean", over_time),
         ("Sub", [hidden, "mean"], "beside", {}),
         ("Mul", ["beside", "beside"], "square", {}),
         ("ReduceMean", ["square"], "variance", over_time),
         ("Sqrt", ["variance"], "deviation", {}),
-        ("Concat", ["mean", "deviation"], "encoding", {"axis": 1}),
+        ("Concat", ["mean", "deviation"], "encoding", {"axis": 0}),
     ]
     graph = helper.make_graph(
         [helper.make_node(kind, inputs, [output], output, **how) for kind, inputs, output, how in nodes],
         "voice encoder",
-        [helper.make_tensor_value_info("power", TensorProto.FLOAT, ["clips", "frames", 1 + WINDOW // 2])],
-        [helper.make_tensor_value_info("encoding", TensorProto.FLOAT, ["clips", 2 * UNITS])],
+        [helper.make_tensor_value_info("power", TensorProto.FLOAT, ["parts", "frames", 1 + WINDOW // 2])],
+        [helper.make_tensor_value_info("encoding", TensorProto.FLOAT, [2 * UNITS])],
         [numpy_helper.from_array(tensor, name) for name, tensor in tensors.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)

@@ -46,6 +46,21 @@ def test_silence_around_the_voice_is_not_heard() -> None:
     assert late == pytest.approx(early, abs=1e-5)
 
 
+@pytest.mark.parametrize("frames", [1, 2, 7, 300])
+def test_halves_hold_every_frame(frames: int) -> None:
+    power = np.arange(201 * frames, dtype=np.float32).reshape(frames, 201)
+    first, second = module._halves(power)
+    assert (first[0] == power[0]).all()
+    assert (second[-1] == power[-1]).all()
+    assert len(first) == len(second) == -(-frames // 2)
+
+
+def test_a_click_has_an_encoding_too() -> None:
+    click = np.zeros((1, CLIP_SAMPLES), np.float32)
+    click[0, 20_000] = 1
+    assert np.isfinite(encode(click)).all()
+
+
 def test_quiet_clips_are_as_loud_as_each_other() -> None:
     quiet, quieter = encode(np.stack([padded(0.02 * SHORT, 0), padded(0.002 * SHORT, 0)]))
     assert quieter == pytest.approx(quiet, abs=5e-3)
@@ -87,8 +102,13 @@ def some_weights() -> dict[str, np.ndarray]:
     return weights
 
 
-def by_hand(weights: dict[str, np.ndarray], power: np.ndarray) -> np.ndarray:
-    """The same network, as PyTorch describes it."""
+def by_hand(weights: dict[str, np.ndarray], parts: list[np.ndarray]) -> np.ndarray:
+    """The same network, as PyTorch describes it: mean and deviation of all that its units do in the parts."""
+    told = np.concatenate([units_by_hand(weights, power) for power in parts])
+    return np.concatenate([told.mean(axis=0), told.std(axis=0)])
+
+
+def units_by_hand(weights: dict[str, np.ndarray], power: np.ndarray) -> np.ndarray:
     from librosa.filters import mel
 
     def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -105,14 +125,14 @@ def by_hand(weights: dict[str, np.ndarray], power: np.ndarray) -> np.ndarray:
             hidden = sigmoid(leaves) * np.tanh(cell)
             told.append(hidden)
         steps = np.array(told)
-    return np.concatenate([steps.mean(axis=0), steps.std(axis=0)])
+    return steps
 
 
 def test_the_graph_is_the_network_that_the_weights_describe() -> None:
     weights, power = some_weights(), np.random.default_rng(1).exponential(0.5, (40, 201)).astype(np.float32)
     session = onnxruntime.InferenceSession(build(weights), providers=["CPUExecutionProvider"])
-    [encoding] = session.run(None, {"power": power[None]})[0]
-    assert encoding == pytest.approx(by_hand(weights, power), abs=0.01)  # eight bits in the second layer
+    [encoding] = session.run(None, {"power": power.reshape(2, 20, -1)})
+    assert encoding == pytest.approx(by_hand(weights, [power[:20], power[20:]]), abs=0.01)  # eight bits in a layer
     assert np.abs(encoding).mean() > 0.02
 
 

@@ -86,7 +86,7 @@ def pitch(power: Samples) -> tuple[Samples, Samples]:
         Pitch in Hz, and periodicity from 0 (noise) to 1 (a pure tone); float32 (frames,) each. The pitch of a
         frame without periodicity means nothing.
     """
-    correlation = np.fft.irfft(power)[:, : _LONG_LAG + 2]
+    correlation = np.fft.irfft(power.astype(np.complex64))[:, : _LONG_LAG + 2]
     energy = np.maximum(correlation[:, :1], 1e-10)
     correlation = correlation / energy / _WINDOW_AUTOCORRELATION
     lags = np.arange(_SHORT_LAG, _LONG_LAG + 1)

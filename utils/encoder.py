@@ -17,7 +17,7 @@ from utils.decoding import Samples
 from utils.errors import BundleError, marked
 
 ENCODER = Path(__file__).with_name("encoder.onnx")
-ENCODER_SHA256 = "3034b26fc4b504264b30ecc6c8e9cc5cbf5027f3dbc7a6452af11344cad70e82"
+ENCODER_SHA256 = "be4dfd1676d9b8500af5de43ca992d32611eaffa0342c9a17591a247a51b0940"
 UNITS = 256
 ENCODING = 2 * UNITS
 """Numbers of a clip: the mean of each unit over the clip, then its deviation."""
@@ -43,8 +43,18 @@ def encode(clips: Samples) -> Samples:
     """
     encodings = np.empty((len(clips), ENCODING), dtype=np.float32)
     for number, clip in enumerate(clips):  # one by one: together they would be rounded together, and be no faster
-        encodings[number] = encoder().run(None, {"power": _power(clip)[None]})[0][0]
+        encodings[number] = encoder().run(None, {"power": _halves(_power(clip))})[0]
     return encodings
+
+
+def _halves(power: Samples) -> Samples:
+    """Both halves of a clip's spectra, a middle frame in both; (2, half, 201).
+
+    They are heard side by side, in half the steps and little more than half the time. At most 1.5 s each, as the 1.6 s
+    that the encoder learnt from.
+    """
+    half = (len(power) + 1) // 2
+    return np.stack([power[:half], power[-half:]])
 
 
 def _power(clip: Samples) -> Samples:
