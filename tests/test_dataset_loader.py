@@ -16,6 +16,7 @@ from tests.made_up import fill
 from utils import audio_preprocessing, dataset_loader, decoding, features, ffmpeg, spectral
 from utils.corpora import Placed
 from utils.dataset_loader import (
+    Clips,
     Features,
     Recording,
     Split,
@@ -357,3 +358,11 @@ def test_two_processes_give_the_same_and_tell_how_far_they_are(recordings: list[
 def test_a_split_is_frozen() -> None:
     with pytest.raises(AttributeError):
         Split([], [], []).train = []  # type: ignore[misc]
+
+
+def test_speakers_count_alike_however_many_clips_they_have() -> None:
+    speakers = np.array(["nemo A", "nemo A", "nemo A", "ravdess 01", "nemo A", "ravdess 02", "ravdess 02"])
+    clips = Clips([np.zeros((7, 1))], np.zeros(7, np.intp), np.ones(7, np.float32), speakers, np.zeros(7, np.int8))
+    counts = clips.speakers_alike()
+    assert all(counts[speakers == name].sum() == pytest.approx(1) for name in set(speakers))
+    assert len(set(counts[speakers == "nemo A"])) == 1

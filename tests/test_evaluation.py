@@ -138,6 +138,18 @@ def test_from_the_threshold_on_so_many_answers_are_right() -> None:
     assert answer_threshold(probabilities, truth, right=0.9) > threshold
 
 
+def test_clips_count_as_much_as_their_weights_say() -> None:
+    rng = np.random.default_rng(1)
+    confidence = np.tile(np.linspace(0.5, 0.99, 500), 2)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    good, bad = np.where(rng.random(500) < 0.95, 0, 1), np.where(rng.random(500) < confidence[:500] - 0.1, 0, 1)
+    truth = np.concatenate([good, bad])
+    alike = answer_threshold(probabilities, truth, weights=np.full(1000, 7.0))
+    assert alike == answer_threshold(probabilities, truth)
+    only_bad = answer_threshold(probabilities, truth, weights=np.repeat([1e-9, 1.0], 500))
+    assert only_bad == answer_threshold(probabilities[500:], bad) > alike
+
+
 def test_good_answers_are_all_given() -> None:
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]])
     assert answer_threshold(probabilities, np.array([0, 0, 1])) == 0.6

@@ -80,6 +80,12 @@ class Clips:
         )
         return Clips(variants, truth, weights, speakers, strong)
 
+    def speakers_alike(self) -> NDArray[np.float64]:
+        """How much each clip counts where speakers count alike, however many clips somebody has; (clips,)."""
+        _, which, clips = np.unique(self.speakers, return_inverse=True, return_counts=True)
+        counts: NDArray[np.float64] = 1 / clips[which]
+        return counts
+
 
 def scan(data: Path, labels: Sequence[str], without: Iterable[str] = ()) -> list[Recording]:
     """Every recording in data/ whose emotion counts in `labels`, sorted by path.

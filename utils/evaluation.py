@@ -171,17 +171,22 @@ def fit_temperature(logits: Floats, truth: Integers, weights: Floats) -> float:
     return float(candidates[np.argmin([loss(t) for t in candidates])])
 
 
-def answer_threshold(probabilities: Floats, truth: Integers, *, right: float = 0.8) -> float:
+def answer_threshold(
+    probabilities: Floats, truth: Integers, *, right: float = 0.8, weights: Floats | None = None
+) -> float:
     """The lowest confidence from which on the answers given are right in a share `right` of the cases.
 
-    Where no confidence is high enough for that, the one that comes closest while a tenth is still answered.
+    Where no confidence is high enough for that, the one that comes closest while a tenth is still answered. Clips
+    count as much as `weights` say, else alike.
     """
     order = np.argsort(-probabilities.max(axis=1))
     confidence = probabilities.max(axis=1)[order]
     hit = (probabilities.argmax(axis=1) == truth)[order]
-    share = np.cumsum(hit) / np.arange(1, len(hit) + 1)
+    count = np.ones(len(hit)) if weights is None else weights[order]
+    answered = np.cumsum(count)
+    share = np.cumsum(hit * count) / answered
     enough = np.flatnonzero(share >= right)
-    first = max(0, len(hit) // 10 - 1)  # the last answer of the tenth that is given in any case
+    first = max(0, int(np.searchsorted(answered, answered[-1] / 10, side="right")) - 1)  # ends the tenth that is given
     last = enough[-1] if len(enough) and enough[-1] >= first else first + int(np.argmax(share[first:]))
     return float(confidence[last])
 
