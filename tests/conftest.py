@@ -3,6 +3,7 @@
 import io
 import os
 import secrets
+import signal
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from web_app import create_app
 
 settings.register_profile("any machine", deadline=None)  # a slow machine is no failure
 settings.load_profile("any machine")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun behind an &: programs that are tested would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
