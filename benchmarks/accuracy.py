@@ -215,7 +215,7 @@ def _cost(bundle: Path, test: list[Recording]) -> Figures:
         predictor.predict(samples)
         times.append(time.process_time() - begun)
     milliseconds = round(1000 * float(np.median(times)), 1)
-    files = [bundle / ONNX, *([ENCODER] if predictor.settings.encoding else [])]
+    files = [bundle / ONNX, *([ENCODER] if predictor.settings.encoded else [])]
     return {"megabytes": round(sum(file.stat().st_size for file in files) / 1e6, 2), "milliseconds": milliseconds}
 
 

@@ -241,7 +241,7 @@ the claim isn't reached. **On strangers** nobody who is tested was heard in trai
 the mean of the emotions' recalls. **ms a clip** is the median through the Predictor that serves, from samples to
 answer, and **s of training** the seconds of one; both in time of one core. – is not measured yet, or has no number.
 
-`ensemble` hears clips through a voice encoder that others trained to tell voices apart, without emotions
+`ensemble` hears clips through two networks that others trained on other tasks, without emotions
 (`utils/encoder.py`; its MB are counted). Every other system starts from nothing."""
 
 _RAVDESS = """## RAVDESS-8

@@ -10,7 +10,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -23,9 +22,10 @@ from utils.dataset_loader import Recording
 from utils.decoding import SAMPLE_RATE, Samples, load_audio
 from utils.errors import AudioError, VoiceError
 from utils.explanation import SIDES, Feature, as_usual, explain
-from utils.features import extract_features, frames
+from utils.features import FeatureSettings, extract_features
 from utils.predictor import Predictor
 
+Floats = NDArray[np.float32]
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FLIPS = 10_000
 
@@ -61,20 +61,19 @@ def paired_test(differences: NDArray[np.float64]) -> float:
 
 def importance(predictor: Predictor, clips: Sequence[Samples], truth: Sequence[str]) -> dict[str, float]:
     """UAR that is lost where the sound of every clip has one side of the voice as usual, in points."""
-    features = [extract_features(clip, predictor.settings) for clip in clips]
     labels = np.array([predictor.labels.index(label) for label in truth])
 
-    def uar(changed: list[NDArray[Any]]) -> float:
+    def uar(changed: list[Floats]) -> float:
         blocks = [np.stack(changed[i : i + 32]) for i in range(0, len(changed), 32)]
         right = np.concatenate([predictor.hear(block).probabilities.argmax(axis=1) for block in blocks]) == labels
         return 100 * float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
-    def without(side: Feature) -> list[NDArray[Any]]:
-        settings = predictor.settings
-        heard = zip(clips, features, strict=True)
-        return [extract_features(as_usual(clip, frames(one), side, settings, None), settings) for clip, one in heard]
+    def without(side: Feature) -> list[Floats]:
+        heard = zip(clips, sides, strict=True)
+        return [extract_features(as_usual(clip, one, side, None), predictor.settings) for clip, one in heard]
 
-    whole = uar(features)
+    sides = [extract_features(clip, FeatureSettings()) for clip in clips]
+    whole = uar([extract_features(clip, predictor.settings) for clip in clips])
     return {side: whole - uar(without(side)) for side in SIDES}
 
 

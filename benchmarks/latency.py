@@ -36,9 +36,8 @@ from benchmarks.usual import usual_way
 from benchmarks.voices import speak
 from utils.audio_preprocessing import find_voice, fit_clip
 from utils.decoding import encode_wav, load_audio
-from utils.encoder import encode
 from utils.errors import VoiceError
-from utils.features import FeatureSettings, extract_features
+from utils.features import extract_features
 from utils.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -95,13 +94,11 @@ def one_clip(options: argparse.Namespace, progress: Console) -> list[Figure]:
         doings: dict[str, Doing] = {
             "decode": lambda: load_audio(path),
             "find the voice, fit 3 s": lambda: fit_clip(samples, find_voice(samples)),
-            "features of its frames": lambda: extract_features(clip, FeatureSettings()),
         }
         try:
             predictor = _predictor(options.models)
             features = extract_features(clip, predictor.settings)[None]
-            if predictor.settings.encoding:
-                doings["encoding"] = lambda: encode(clip[None])
+            doings["features"] = lambda: extract_features(clip, predictor.settings)
             doings["network"] = lambda: predictor.hear(features)
             doings[WHOLE] = lambda: predictor.predict(path)
             hear = _usual_way(options.models)

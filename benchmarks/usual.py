@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.decoding import SAMPLE_RATE
-from utils.features import frames
 from utils.model_bundle import KERAS, SCALER, load_bundle, verify_files
 
 
 def usual_way(models: Path) -> Callable[[Path], NDArray[np.float32]]:
     """Each librosa feature by its own call with its own transform, then the scaler and Keras `model.predict`.
 
-    Its 112 features a frame are filled up with zeros to the network's 120, and so is an encoding, which it doesn't
-    compute; the answer means nothing, the time does.
+    Its features are repeated or cut to as many as the network hears; the answer means nothing, the time does.
 
     Raises:
         ImportError: what training needs isn't installed.
@@ -56,8 +54,7 @@ def usual_way(models: Path) -> Callable[[Path], NDArray[np.float32]]:
             feature.zero_crossing_rate(y, **hop),
             feature.rms(y=y, **hop),
         ]
-        features = np.zeros_like(settings.empty(1))
-        frames(features)[0, :, : sum(map(len, rows))] = np.concatenate(rows).T
+        features = np.resize(np.concatenate(rows).T, (1, *settings.shape))
         return predict(network, features, settings, scaler)["probabilities"]
 
     return hear

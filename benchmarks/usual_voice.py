@@ -20,7 +20,7 @@ from utils.corpora import CORPORA
 from utils.dataset_loader import assign_folds, load_features, scan, split_speakers
 from utils.errors import VoiceError
 from utils.explanation import USUAL
-from utils.features import frames
+from utils.features import FeatureSettings
 from utils.systems import DEFAULT_SYSTEM, SYSTEMS
 
 
@@ -33,7 +33,7 @@ def usual(data: Path, cache: Path) -> dict[str, list[float]]:
     system = SYSTEMS[DEFAULT_SYSTEM]
     recordings = scan(data, system.labels, without=set(CORPORA) - {*system.corpora, *system.extra_corpora})
     trained = split_speakers(recordings, assign_folds(recordings, FOLDS, 0), test=0, validation=1).train
-    clips = frames(load_features(trained, system.features, cache=cache).arrays)
+    clips = load_features(trained, FeatureSettings(), cache=cache).arrays
     means = np.array([clip.mean(axis=0, dtype=np.float64) for clip in clips])
     figures = {"mean": means.mean(axis=0), "deviation": means.std(axis=0)}
     return {name: [float(f"{value:.4g}") for value in values] for name, values in figures.items()}

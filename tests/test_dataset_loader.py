@@ -360,9 +360,10 @@ def test_a_split_is_frozen() -> None:
         Split([], [], []).train = []  # type: ignore[misc]
 
 
-def test_speakers_count_alike_however_many_clips_they_have() -> None:
+def test_corpora_and_in_them_speakers_count_alike_however_many_clips_they_have() -> None:
     speakers = np.array(["nemo A", "nemo A", "nemo A", "ravdess 01", "nemo A", "ravdess 02", "ravdess 02"])
     clips = Clips([np.zeros((7, 1))], np.zeros(7, np.intp), np.ones(7, np.float32), speakers, np.zeros(7, np.int8))
-    counts = clips.speakers_alike()
-    assert all(counts[speakers == name].sum() == pytest.approx(1) for name in set(speakers))
-    assert len(set(counts[speakers == "nemo A"])) == 1
+    counts = clips.corpora_alike()
+    assert counts[speakers == "nemo A"] == pytest.approx(1 / 4)
+    assert counts[speakers == "ravdess 01"] == pytest.approx(1 / 2)
+    assert counts[speakers == "ravdess 02"] == pytest.approx(1 / 4)

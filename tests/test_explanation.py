@@ -30,7 +30,7 @@ class Listener:
 
     def hear(self, features, voice=None):
         column = SETTINGS.names().index(self.name)
-        usual, deviation = (figures[column] for figures in _usual(SETTINGS, None))
+        usual, deviation = (figures[column] for figures in _usual(None))
         happy = 1 / (1 + np.exp((usual - features[:, self.frames, column].mean(axis=1)) / deviation))
         rows = np.stack([1 - happy, happy], axis=1).astype(np.float32)
         return Heard(rows, np.ones(len(rows), dtype=np.float32), rows)
@@ -44,6 +44,29 @@ def test_the_moment_that_is_listened_to_weighs_most():
     assert weights[6] > 0.2
     assert max(abs(w) for w in weights[:6] + weights[7:]) < 1e-6
     assert (explanation.parts[0].start, explanation.parts[-1].end) == (1.0, pytest.approx(4.0, abs=0.02))
+
+
+@dataclass
+class Encoded:
+    """Hears one number of an encoding."""
+
+    labels: tuple = ("sad", "happy")
+    settings: FeatureSettings = field(default_factory=lambda: FeatureSettings(kind="encoding"))
+
+    def hear(self, features, voice=None):
+        happy = 0.5 + features[:, 700] / 100
+        rows = np.stack([1 - happy, happy], axis=1).astype(np.float32)
+        return Heard(rows, np.ones(len(rows), dtype=np.float32), rows)
+
+
+def test_of_an_encoding_the_sound_of_a_moment_is_taken_away():
+    first, end = tenths(SURE.heard, 174)[3]
+    silenced = HIGH.copy()
+    silenced[first * 276 : end * 276] = 0
+    told = Encoded().hear(np.stack([extract_features(clip, Encoded().settings) for clip in (HIGH, silenced)]))
+    explanation = explain(Encoded(), HIGH, SURE)
+    assert len(explanation.parts) == PARTS
+    assert explanation.parts[3].weight == pytest.approx(told.probabilities[0, 1] - told.probabilities[1, 1], abs=1e-6)
 
 
 BRIGHT = through_filter(speak(3, seed=2, pitch=170), np.array([900, 1100]), np.array([-6, 6]))
@@ -72,12 +95,12 @@ def test_a_side_made_usual_is_nearer_to_the_usual(side, pitch):
     assert after.shape == before.shape
     if side in LEADING:
         column = SETTINGS.names().index(LEADING[side])
-        usual = _usual(SETTINGS, None)[0][column]
+        usual = _usual(None)[0][column]
         assert abs(after[:, column].mean() - usual) < abs(before[:, column].mean() - usual)
 
 
 def as_usual_of(clip, side, voice=None):
-    return as_usual(clip, extract_features(clip, SETTINGS), side, SETTINGS, voice)
+    return as_usual(clip, extract_features(clip, SETTINGS), side, voice)
 
 
 def test_a_voice_that_is_as_its_own_usual_stays_as_it_is():

@@ -13,12 +13,13 @@ from tests.test_audio_preprocessing import noise, tone
 from utils.audio_preprocessing import find_voice, fit_clip
 from utils.decoding import encode_wav, load_audio
 from utils.emotions import DEFAULT_LABELS
+from utils.encoder import ENCODER
 from utils.errors import AudioNotFoundError, BundleError, NoSpeechError, TooShortError, UnreadableAudioError
-from utils.features import extract_features
+from utils.features import FeatureSettings, extract_features
 from utils.model_bundle import ONNX, verify_files
 from utils.prediction import Prediction
 from utils.predictor import Predictor
-from utils.summary import summarize
+from utils.summary import profile_size, summarize, summary_size
 
 pytest.importorskip("onnx")
 
@@ -138,7 +139,11 @@ def test_what_an_answer_goes_by_comes_with_it(predictor: Predictor) -> None:
         assert examined.features is not None and examined.heard is not None
         assert np.array_equal(examined.features, predictor.features(samples))
         assert list(examined.prediction.probabilities.values()) == examined.heard.probabilities[0].tolist()
-        assert np.array_equal(predictor.summary(samples), summarize(examined.features[None])[0])
+        summary = predictor.summary(samples)
+        assert summary.shape == (profile_size(predictor.settings),)
+        assert np.array_equal(summary[-summary_size(predictor.settings) :], summarize(examined.features[None])[0])
+        clip, _ = fit_clip(samples, find_voice(samples))
+        assert np.allclose(summary[:120], extract_features(clip, FeatureSettings()).mean(axis=0), atol=1e-3)
 
 
 def test_the_network_is_not_asked_about_silence(predictor: Predictor) -> None:
@@ -262,5 +267,5 @@ def test_predictions_are_frozen() -> None:
 def test_what_ships_is_whole_and_small() -> None:
     verify_files(SHIPPED)
     assert Predictor.load(SHIPPED).labels == DEFAULT_LABELS
-    assert (SHIPPED / ONNX).stat().st_size < 10e6
+    assert (SHIPPED / ONNX).stat().st_size + ENCODER.stat().st_size < 10e6
     assert max(path.stat().st_size for path in SHIPPED.rglob("*")) < 8 * 2**20, "the repository takes no larger files"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from utils.features import ENCODED, FRAMES, FeatureSettings
-from utils.summary import LEVELS, RHYTHM_BANDS, SPREADS, summarize, summary_scale, summary_size
+from utils.features import FeatureSettings
+from utils.summary import LEVELS, RHYTHM_BANDS, SPREADS, profile_size, summarize, summary_scale, summary_size
 
 LENGTH, COUNT = 174, 120
 
@@ -48,7 +48,7 @@ def test_normalizing_a_summary_is_summarizing_normalized_features() -> None:
     features = some_features()
     rng = np.random.default_rng(1)
     mean, deviation = rng.normal(0, 2, COUNT), rng.uniform(0.5, 3, COUNT)
-    offset, scale = summary_scale(mean, deviation)
+    offset, scale = summary_scale(mean, deviation, 14 * COUNT)
     of_normalized = summarize((features - mean) / deviation)[:, : 5 * COUNT]
     # Where a clip is loud doesn't depend on offset and scale, so the levels are the same.
     assert ((summarize(features) - offset) / scale)[:, : 5 * COUNT] == pytest.approx(of_normalized, abs=2e-2)
@@ -65,15 +65,18 @@ def test_no_clips_are_no_summaries() -> None:
 
 @pytest.mark.parametrize("number", [np.float16, np.float32])
 @pytest.mark.parametrize("clips", [0, 3])
-def test_an_encoding_stands_behind_the_statistics(clips: int, number: type) -> None:
-    settings = FeatureSettings(kind="encoded")
-    features = settings.empty(clips, number)
-    features[FRAMES] = some_features(clips)
-    features[ENCODED] = np.random.default_rng(1).uniform(-1, 1, (clips, 512))
-    summaries = summarize(features)
-    assert summaries.shape == (clips, summary_size(settings)) == (clips, 2192)
+def test_an_encoding_is_its_own_summary(clips: int, number: type) -> None:
+    settings = FeatureSettings(kind="encoding")
+    encodings = np.random.default_rng(1).uniform(-1, 1, (clips, 1280)).astype(number)
+    summaries = summarize(encodings)
+    assert summaries.shape == (clips, summary_size(settings)) == (clips, 1280)
     assert summaries.dtype == np.float32
-    assert (summaries[:, :1680] == summarize(features[FRAMES])).all()
-    assert (summaries[:, 1680:] == features[ENCODED]).all()
-    offset, scale = summary_scale(np.zeros(COUNT), np.ones(COUNT), settings.encoding)
-    assert (offset[1680:] == 0).all() and (scale[1680:] == 1).all() and len(offset) == len(scale) == 2192
+    assert (summaries == encodings).all()
+    mean, deviation = np.arange(1280.0), np.arange(1.0, 1281)
+    offset, scale = summary_scale(mean, deviation, 1280)
+    assert (offset == mean).all() and (scale == deviation).all()
+
+
+def test_a_profile_also_holds_what_explanations_go_by() -> None:
+    assert profile_size(FeatureSettings()) == summary_size(FeatureSettings()) == 1680
+    assert profile_size(FeatureSettings(kind="encoding")) == 120 + 1280

@@ -10,9 +10,9 @@ from sklearn.preprocessing import StandardScaler
 
 from utils.dataset_loader import Clips
 from utils.emotions import PLAIN
-from utils.features import FeatureSettings, frames
+from utils.features import FeatureSettings
 from utils.networks import INPUTS
-from utils.summary import statistics_size, summarize, summary_scale, summary_size
+from utils.summary import summarize, summary_scale, summary_size
 from utils.systems import Member, System
 from utils.voice_profile import FLAGS, KINDS, flags
 
@@ -24,21 +24,21 @@ _BLOCK = 512
 
 def fit_scaler(features: NDArray[Any]) -> StandardScaler:
     """Mean and deviation of each feature (or of each channel of pictures) over all frames of all clips."""
-    scaler, framewise = StandardScaler(), frames(features)
-    for first in range(0, len(framewise), _BLOCK):
-        scaler.partial_fit(framewise[first : first + _BLOCK].reshape(-1, framewise.shape[-1]).astype(np.float64))
+    scaler = StandardScaler()
+    for first in range(0, len(features), _BLOCK):
+        scaler.partial_fit(features[first : first + _BLOCK].reshape(-1, features.shape[-1]).astype(np.float64))
     return scaler
 
 
 def normalize(features: NDArray[Any], scaler: StandardScaler) -> Floats:
-    """What the features tell of frames, with the training clips' mean and deviation removed; float32."""
+    """The features with the training clips' mean and deviation removed; float32."""
     mean, scale = scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32)
-    return (frames(features).astype(np.float32) - mean) / scale
+    return (features.astype(np.float32) - mean) / scale
 
 
-def input_scales(scaler: StandardScaler, encoding: int) -> dict[str, tuple[list[float], list[float]]]:
+def input_scales(scaler: StandardScaler, settings: FeatureSettings) -> dict[str, tuple[list[float], list[float]]]:
     """Mean and deviation for each of `INPUTS`; with them raw inputs become what networks are trained on."""
-    offset, scale = summary_scale(scaler.mean_, scaler.scale_, encoding)
+    offset, scale = summary_scale(scaler.mean_, scaler.scale_, summary_size(settings))
     voice = np.concatenate([offset, np.zeros(FLAGS)]), np.concatenate([scale, np.ones(FLAGS)])
     pairs = ((scaler.mean_, scaler.scale_), (offset, scale), voice)
     return {name: (mean.tolist(), deviation.tolist()) for name, (mean, deviation) in zip(INPUTS, pairs, strict=True)}
@@ -53,8 +53,7 @@ def input_shapes(settings: FeatureSettings) -> dict[str, tuple[int, ...]]:
 def summaries(features: NDArray[Any], scaler: StandardScaler) -> Floats:
     """Normalized summaries of clips' raw features."""
     summarized = summarize(features)
-    encoding = summarized.shape[1] - statistics_size(len(scaler.mean_))
-    offset, scale = summary_scale(scaler.mean_, scaler.scale_, encoding)
+    offset, scale = summary_scale(scaler.mean_, scaler.scale_, summarized.shape[1])
     return (summarized - offset) / scale
 
 
@@ -166,7 +165,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not type
             return np.stack([self._summaries[variant][clip] for clip, variant in pairs])
         if name == "voice" and self._voices:
             return self._voices.for_clips(clips, self._profiles, rng)
-        chosen = np.stack([frames(self._clips.variants[variant])[clip] for clip, variant in pairs])
+        chosen = np.stack([self._clips.variants[variant][clip] for clip, variant in pairs])
         normal = normalize(chosen, self._scaler)
         return np.stack([self._plan.distort(clip, rng) for clip in normal]) if self._plan.distort else normal
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from utils.corpora import CORRECTIONS, Placed, parse_placed
 from utils.decoding import AUDIO_ENDINGS, load_audio
 from utils.emotions import ALL_EMOTIONS, label_for
 from utils.errors import AudioError, DataError
-from utils.features import FeatureSettings, extract_features, halved
+from utils.features import FeatureSettings, extract_features
 
 _STRONG = {"strong": 1, "normal": 0, None: -1}
 
@@ -48,11 +47,11 @@ class Split:
 class Features:
     """Features of the recordings that could be judged, and which those are.
 
-    `arrays` are float16 (clips, *settings.shape), or of the kind "encoded" (clips,) with fields, `kept` the position of
-    each in the list that was asked for, `refused` names the others with the reason.
+    `arrays` are float16 (clips, *settings.shape), `kept` the position of each in the list that was asked for, `refused`
+    names the others with the reason.
     """
 
-    arrays: NDArray[Any]
+    arrays: NDArray[np.float16]
     kept: NDArray[np.intp]
     refused: dict[Path, str]
 
@@ -66,7 +65,7 @@ class Clips:
     person"), `strong` 1 where the emotion was acted strongly, 0 where it was not, and -1 where nobody says.
     """
 
-    variants: Sequence[NDArray[Any]]
+    variants: Sequence[NDArray[np.float16]]
     truth: NDArray[np.intp]
     weights: NDArray[np.float32]
     speakers: NDArray[np.str_]
@@ -80,10 +79,13 @@ class Clips:
         )
         return Clips(variants, truth, weights, speakers, strong)
 
-    def speakers_alike(self) -> NDArray[np.float64]:
-        """How much each clip counts where speakers count alike, however many clips somebody has; (clips,)."""
-        _, which, clips = np.unique(self.speakers, return_inverse=True, return_counts=True)
-        counts: NDArray[np.float64] = 1 / clips[which]
+    def corpora_alike(self) -> NDArray[np.float64]:
+        """How much each clip counts where corpora count alike, and in each of them its speakers; (clips,)."""
+        speakers, which, clips = np.unique(self.speakers, return_inverse=True, return_counts=True)
+        _, corpus, people = np.unique(
+            [name.partition(" ")[0] for name in speakers], return_inverse=True, return_counts=True
+        )
+        counts: NDArray[np.float64] = 1 / clips[which] / people[corpus][which]
         return counts
 
 
@@ -213,7 +215,7 @@ def load_features(
     with _cache_failures_named(cache):
         cache.mkdir(parents=True, exist_ok=True)
     key = _key(settings, variant, chain)
-    arrays = settings.empty(len(recordings), np.float16)
+    arrays = np.empty((len(recordings), *settings.shape), dtype=np.float16)
     refused: dict[Path, str] = {}
     chunks = [range(i, min(i + 64, len(recordings))) for i in range(0, len(recordings), 64)]
     work = Parallel(n_jobs=jobs, return_as="generator")(
@@ -275,14 +277,14 @@ def load_clips(
 def _key(settings: FeatureSettings, variant: int, chain: str) -> bytes:
     """Changes with the settings, the variant and the code that makes the features."""
     modules = [decoding, ffmpeg, audio_preprocessing, spectral, features, *([augmentation] if variant else [])]
-    modules += [encoder] if settings.encoding else []
+    modules += [encoder] if settings.encoded else []
     code = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
     return hashlib.sha256(code + json.dumps([settings.as_dict(), variant, chain if variant else ""]).encode()).digest()
 
 
 def _chunk(
     recordings: list[Recording], settings: FeatureSettings, variant: int, chain: str, key: bytes, cache: Path
-) -> list[NDArray[Any] | str]:
+) -> list[NDArray[np.float16] | str]:
     return [
         _cached(one.path, settings, variant, chain, key, None if one.placed.corpus == CORRECTIONS else cache)
         for one in recordings
@@ -291,7 +293,7 @@ def _chunk(
 
 def _cached(
     path: Path, settings: FeatureSettings, variant: int, chain: str, key: bytes, cache: Path | None
-) -> NDArray[Any] | str:
+) -> NDArray[np.float16] | str:
     """Features of one file, or the sentence that says why there are none; without `cache`, always made anew."""
     try:
         digest = hashlib.sha256(key + path.read_bytes()).hexdigest()
@@ -330,7 +332,7 @@ def _cache_failures_named(cache: Path) -> Iterator[None]:
         ) from error
 
 
-def _features(path: Path, settings: FeatureSettings, variant: int, chain: str, seed: int) -> NDArray[Any] | str:
+def _features(path: Path, settings: FeatureSettings, variant: int, chain: str, seed: int) -> NDArray[np.float16] | str:
     rng = np.random.default_rng(seed)
     samples = load_audio(path)
     voice = find_voice(samples)
@@ -342,4 +344,4 @@ def _features(path: Path, settings: FeatureSettings, variant: int, chain: str, s
     clip, _ = fit_clip(samples, voice)
     if variant:
         clip = shift_time(clip, rng)
-    return halved(extract_features(clip, settings))
+    return extract_features(clip, settings).astype(np.float16)

@@ -1,8 +1,10 @@
-"""What a network that learnt to tell thousands of voices apart makes of a clip: its encoding.
+"""What two networks that learnt from thousands of voices make of a clip: its encoding.
 
-It is the first two of the three layers of Resemblyzer's voice encoder (generalized end-to-end loss, Wan et al. 2018,
-ICASSP), the second of which knows how somebody speaks and not only who. `import_encoder.py` made encoder.onnx of its
-weights; encoder.LICENSE.txt is their licence.
+One is the first two of the three layers of Resemblyzer's voice encoder (generalized end-to-end loss, Wan et al. 2018,
+ICASSP), the second of which knows how somebody speaks and not only who. The other is the beginning of the smallest
+Whisper's encoder (Radford et al. 2023, ICML), its convolutions and two of its four layers of attention, as smart-turn
+taught it to hear whether somebody has finished speaking. `import_encoder.py` made encoder.onnx of their weights;
+encoder.LICENSE.txt has their licences.
 """
 
 import hashlib
@@ -17,12 +19,14 @@ from utils.decoding import Samples
 from utils.errors import BundleError, marked
 
 ENCODER = Path(__file__).with_name("encoder.onnx")
-ENCODER_SHA256 = "be4dfd1676d9b8500af5de43ca992d32611eaffa0342c9a17591a247a51b0940"
-UNITS = 256
-ENCODING = 2 * UNITS
-"""Numbers of a clip: the mean of each unit over the clip, then its deviation."""
+ENCODER_SHA256 = "c04e3b99c3509f06fb4567a512c265b4d3727a47af3168e164bef1592f168086"
+UNITS = (256, 384)
+"""Of the voice encoder, and of Whisper."""
+ENCODING = 2 * sum(UNITS)
+"""Numbers of a clip: the mean of each unit of the voice encoder over the clip, its deviation, and those of Whisper."""
 
-WINDOW, HOP = 400, 160  # samples: 25 and 10 ms, as the encoder learnt them
+WINDOW, HOP = 400, 160  # samples: 25 and 10 ms, as both learnt them
+FRAMES = CLIP_SAMPLES // HOP
 _HANN: Samples = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
 _LEAST_LEVEL = 10 ** (-30 / 20)  # of the root mean square: quieter clips were made as loud as this
 _LOST = marked("The voice encoder, utils/encoder.onnx, is missing or was changed: restore it from the repository.")
@@ -36,29 +40,23 @@ def encode(clips: Samples) -> Samples:
         clips: 3 s each, float32 (clips, 48,000), as `fit_clip` gives them.
 
     Returns:
-        float32 (clips, 512): mean and deviation of the units over the clip.
+        float32 (clips, 1,280): mean and deviation of the units over the clip.
 
     Raises:
         BundleError: the encoder is missing or was changed.
     """
     encodings = np.empty((len(clips), ENCODING), dtype=np.float32)
     for number, clip in enumerate(clips):  # one by one: together they would be rounded together, and be no faster
-        encodings[number] = encoder().run(None, {"power": _halves(_power(clip))})[0]
+        encodings[number] = encoder().run(None, {"power": _power(clip)})[0]
     return encodings
 
 
-def _halves(power: Samples) -> Samples:
-    """Both halves of a clip's spectra, a middle frame in both; (2, half, 201).
-
-    They are heard side by side, in half the steps and little more than half the time. At most 1.5 s each, as the 1.6 s
-    that the encoder learnt from.
-    """
-    half = (len(power) + 1) // 2
-    return np.stack([power[:half], power[-half:]])
-
-
 def _power(clip: Samples) -> Samples:
-    """Power spectra as the encoder learnt them: (frames, 201), a quiet clip made louder first, without its ends."""
+    """Power spectra as both learnt them: (frames, 201), a quiet clip made louder first, without its ends.
+
+    The frames are even in number: the voice encoder hears two halves side by side, in half the steps, and Whisper two
+    frames at a time.
+    """
     level = np.sqrt(np.mean(np.square(clip))) + 1e-9
     padded = np.pad(clip * np.float32(max(1.0, _LEAST_LEVEL / level)), WINDOW // 2)
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[:CLIP_SAMPLES:HOP]
@@ -66,7 +64,9 @@ def _power(clip: Samples) -> Samples:
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
     energy = power.sum(axis=1)
     loud = np.flatnonzero(energy >= _SILENCE * energy.max())
-    return power[loud[0] : loud[-1] + 1]
+    count = (loud[-1] - loud[0] + 2) // 2 * 2
+    first = min(loud[0], FRAMES - count)
+    return power[first : first + count]
 
 
 @cache

@@ -5,19 +5,18 @@ the loudness, ... of its sound.
 """
 
 import json
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.audio_preprocessing import CLIP_SAMPLES, FRAME_HOP, find_voice, fit_clip
+from utils.audio_preprocessing import CLIP_FRAMES, CLIP_SAMPLES, FRAME_HOP, find_voice, fit_clip
 from utils.decoding import SAMPLE_RATE, Samples
-from utils.features import FeatureSettings, extract_features, frames, with_encodings
+from utils.features import FeatureSettings, extract_features
 from utils.prediction import Heard, Prediction
 from utils.resynthesis import at_pitch, at_speed, through_filter
 from utils.spectral import FREQUENCIES, mel_filters
@@ -28,6 +27,7 @@ Feature = Literal["pitch", "loudness", "tempo", "brightness", "timbre"]
 Direction = Literal["more", "less", "usual"]
 
 PARTS = 10  # of what was judged
+_FRAMEWISE = FeatureSettings()  # what sides of a voice are told by, whatever the network hears
 LEAST_SHARE = 0.02  # of probability: what speaks for an answer less than that isn't named
 _NOTABLE = 0.3  # deviations from the usual below which no direction is named
 _TEMPI: dict[Direction, float] = {"more": 1 / 1.2, "less": 1.2, "usual": 1.0}  # to be nearer to the usual one
@@ -78,7 +78,7 @@ class Hearing(Protocol):
     labels: tuple[str, ...]
     settings: FeatureSettings
 
-    def hear(self, features: NDArray[Any], voice: VoiceProfile | None = None) -> Heard: ...  # noqa: D102
+    def hear(self, features: Floats, voice: VoiceProfile | None = None) -> Heard: ...  # noqa: D102
 
 
 def explain(
@@ -95,15 +95,16 @@ def explain(
     emotion = prediction.emotion or predictor.labels[0]
     settings = predictor.settings
     clip, _ = fit_clip(samples, find_voice(samples))
-    whole = extract_features(clip, settings)
-    features = frames(whole)
-    spans = tenths(prediction.heard, len(features)) if features.ndim > 1 else []
-    sides = SIDES if settings.kind in {"default", "encoded"} else ()
+    features = extract_features(clip, settings)
+    of_frames = extract_features(clip, _FRAMEWISE)
+    sides = SIDES if settings.kind in {"default", "encoding"} else ()
+    count = CLIP_FRAMES if settings.encoded else len(features) if features.ndim > 1 else 0
+    spans = tenths(prediction.heard, count) if count else []
     changed = [
-        *(extract_features(as_usual(clip, features, side, settings, voice), settings) for side in sides),
-        *_without_tenths(features, clip, spans, settings),
+        *(extract_features(as_usual(clip, of_frames, side, voice), settings) for side in sides),
+        *(_without(features, clip, span, settings) for span in spans),
     ]
-    heard = predictor.hear(np.stack([whole, *changed]), voice)
+    heard = predictor.hear(np.stack([features, *changed]), voice)
     chances = heard.probabilities[:, predictor.labels.index(emotion)]
     falls = (chances[0] - chances[1:]).tolist()
     second = FRAME_HOP / SAMPLE_RATE
@@ -113,7 +114,7 @@ def explain(
         for (first, end), fall in zip(spans, falls[len(sides) :], strict=True)
     ]
     reasons = [
-        Reason(side, direction(features, side, settings, voice), fall)
+        Reason(side, direction(of_frames, side, voice), fall)
         for side, fall in zip(sides, falls, strict=False)
         if fall >= LEAST_SHARE
     ]
@@ -127,43 +128,38 @@ def tenths(heard: tuple[float, float], frames: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def _without_tenths(
-    features: Floats, clip: Samples, spans: Sequence[tuple[int, int]], settings: FeatureSettings
-) -> Iterable[NDArray[Any]]:
-    """Features of the clip with each of the spans silent; such frames are like the quietest of the clip."""
-    if not spans:
-        return ()
-    quietest = features[features[..., 0].reshape(len(features), -1).mean(axis=1).argmin()]
-    framewise, clips = np.stack([features] * len(spans)), np.stack([clip] * len(spans))
-    for number, (first, end) in enumerate(spans):
-        framewise[number, first:end] = quietest
-        clips[number, first * FRAME_HOP : end * FRAME_HOP] = 0
-    return with_encodings(framewise, clips, settings)
+def _without(features: Floats, clip: Samples, span: tuple[int, int], settings: FeatureSettings) -> Floats:
+    """Features of the clip with a span of frames silent; where there are frames, they are like the clip's quietest."""
+    first, end = span
+    if settings.encoded:
+        silenced = clip.copy()
+        silenced[first * FRAME_HOP : end * FRAME_HOP] = 0
+        return extract_features(silenced, settings)
+    changed = features.copy()
+    changed[first:end] = features[features[..., 0].reshape(len(features), -1).mean(axis=1).argmin()]
+    return changed
 
 
-def as_usual(
-    clip: Samples, features: Floats, side: Feature, settings: FeatureSettings, voice: VoiceProfile | None
-) -> Samples:
+def as_usual(clip: Samples, features: Floats, side: Feature, voice: VoiceProfile | None) -> Samples:
     """The sound of a clip, were one side of the voice as usual.
 
     Args:
         clip: 3 s, float32 (48,000,).
         features: of its frames, (174, 120).
         side: which.
-        settings: of the features.
         voice: what is usual for it; None: what is for everybody.
 
     Returns:
         float32 (48,000,); what gets longer than 3 s is cut off.
     """
-    mean, names = _usual(settings, voice)[0], settings.names()
+    mean, names = _usual(voice)[0], _FRAMEWISE.names()
     beyond = dict(zip(names, (mean - features.mean(axis=0)).tolist(), strict=True))
     if side == "tempo":
-        changed = at_speed(clip, _TEMPI[direction(features, side, settings, voice)])[:CLIP_SAMPLES]
+        changed = at_speed(clip, _TEMPI[direction(features, side, voice)])[:CLIP_SAMPLES]
         return np.pad(changed, (0, CLIP_SAMPLES - len(changed)))
     if side == "pitch":
         return at_pitch(clip, 2 ** float(np.clip(beyond["pitch"], -_FARTHEST, _FARTHEST)))
-    bands, centres = np.array([beyond[f"mel {band}"] for band in range(settings.mel_bands)]), _centres(settings)
+    bands, centres = np.array([beyond[f"mel {band}"] for band in range(_FRAMEWISE.mel_bands)]), _centres()
     if side == "loudness":
         gains = np.full(len(bands), bands.mean())
     elif side == "brightness":
@@ -176,19 +172,19 @@ def as_usual(
     return np.clip(changed, -1, 1)
 
 
-def _centres(settings: FeatureSettings) -> Floats:
+def _centres() -> Floats:
     """Of the mel bands, in hertz."""
-    filters = mel_filters(settings.mel_bands)
+    filters = mel_filters(_FRAMEWISE.mel_bands)
     return np.asarray(FREQUENCIES @ filters / filters.sum(axis=0))
 
 
-def direction(features: Floats, side: Feature, settings: FeatureSettings, voice: VoiceProfile | None) -> Direction:
+def direction(features: Floats, side: Feature, voice: VoiceProfile | None) -> Direction:
     """Whether the clip has more or less of a side than usual; of timbre there is no more and less."""
     leading = _LEADING.get(side)
     if leading is None:
         return "usual"
-    column = settings.names().index(leading)
-    usual, deviation = _usual(settings, voice)
+    column = _FRAMEWISE.names().index(leading)
+    usual, deviation = _usual(voice)
     difference = (features[:, column].mean() - usual[column]) / deviation[column]
     if abs(difference) < _NOTABLE:
         return "usual"
@@ -199,10 +195,10 @@ SIDES: tuple[Feature, ...] = ("pitch", "loudness", "tempo", "brightness", "timbr
 _LEADING = {"pitch": "pitch", "loudness": "mfcc 0", "tempo": "flux", "brightness": "tilt"}
 
 
-def _usual(settings: FeatureSettings, voice: VoiceProfile | None) -> tuple[Floats, Floats]:
+def _usual(voice: VoiceProfile | None) -> tuple[Floats, Floats]:
     """Mean and deviation of each feature's mean over a clip: of this voice where it is known, else of everybody."""
     mean, deviation = _everybody()
-    return (voice.mean[: settings.count] if voice else mean), deviation
+    return (voice.mean[: _FRAMEWISE.count] if voice else mean), deviation
 
 
 @cache

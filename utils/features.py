@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from utils.audio_preprocessing import CLIP_FRAMES, CLIP_SAMPLES, FRAME_HOP, level, pitch, power_spectra
 from utils.decoding import SAMPLE_RATE, Samples
@@ -28,7 +27,6 @@ SCALARS = (
     "tilt",
 )
 IMAGE_ROWS = 128
-FRAMES, ENCODED = "frames", "encoded"  # the parts of a clip's features of the kind "encoded"
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,8 @@ class FeatureSettings:
     """What `extract_features` computes; saved in the bundle and read from there when serving.
 
     `kind` is one of `KINDS`. The default has 120 features a frame: 40 MFCC, 48 log-mel bands, 7 spectral contrasts,
-    12 chroma, and the 13 of `SCALARS`. `frames` are `1 + 48,000 // hop`. The kind "encoded" has the same frames and,
-    beside them, the clip's encoding: arrays of clips then have two fields, `FRAMES` and `ENCODED`.
+    12 chroma, and the 13 of `SCALARS`. `frames` are `1 + 48,000 // hop`. The kind "encoding" has none: it is what
+    `utils.encoder` makes of the whole clip.
 
     Raises:
         ValueError: there is no such kind.
@@ -58,12 +56,12 @@ class FeatureSettings:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one clip's features; of those of the kind "encoded", of their frames."""
+        """Of one clip's features."""
         frames, timbre = self.frames, self.mfcc + CHROMA + self.contrast_bands + 1
         frame = timbre + self.mel_bands + len(SCALARS)
         return {
             "default": (frames, frame),
-            "encoded": (frames, frame),
+            "encoding": (ENCODING,),
             "functionals": (7 * frame,),
             "log-mel-deltas": (frames, 3 * self.mel_bands),
             "timbre": (frames, timbre),
@@ -78,14 +76,9 @@ class FeatureSettings:
         return self.shape[-1]
 
     @property
-    def encoding(self) -> int:
-        """Numbers of a clip's encoding: 512, or none."""
-        return ENCODING if self.kind == "encoded" else 0
-
-    def empty(self, clips: int, number: DTypeLike = np.float32) -> NDArray[Any]:
-        """Room for the features of so many clips, each number of such a type; as `extract_features` gives them."""
-        fields = np.dtype([(FRAMES, number, self.shape), (ENCODED, number, (self.encoding,))])
-        return np.empty(clips, fields) if self.encoding else np.empty((clips, *self.shape), number)
+    def encoded(self) -> bool:
+        """Whether they are a clip's encoding."""
+        return self.kind == "encoding"
 
     def names(self) -> tuple[str, ...]:
         """Name of each feature of a default frame, in order."""
@@ -102,7 +95,7 @@ class FeatureSettings:
         return asdict(self)
 
 
-def extract_features(clip: Samples, settings: FeatureSettings) -> NDArray[Any]:
+def extract_features(clip: Samples, settings: FeatureSettings) -> NDArray[np.float32]:
     """Features of one clip; those of its frames from a single short-time Fourier transform.
 
     Args:
@@ -110,45 +103,14 @@ def extract_features(clip: Samples, settings: FeatureSettings) -> NDArray[Any]:
         settings: which features.
 
     Returns:
-        float32 of `settings.shape`, (174, 120) with the default settings; always finite. Of the kind "encoded" an
-        array without dimensions, whose fields are these frames and the encoding (512,).
+        float32 of `settings.shape`, (174, 120) with the default settings; always finite.
 
     Raises:
         ValueError: the clip is not 3 s long.
     """
     if clip.shape != (CLIP_SAMPLES,):
         raise ValueError(f"a clip has {CLIP_SAMPLES} samples, not {clip.shape}: fit it with fit_clip first")
-    power = power_spectra(clip, hop=settings.hop)[: settings.frames]
-    found = np.asarray(KINDS[settings.kind](clip, power, settings), dtype=np.float32)
-    return with_encodings(found[None], clip[None], settings)[0, ...]
-
-
-def with_encodings(framewise: NDArray[np.float32], clips: Samples, settings: FeatureSettings) -> NDArray[Any]:
-    """Clips' features, given those of their frames: just these, or as two fields beside the clips' encodings.
-
-    Args:
-        framewise: float32 (clips, *settings.shape).
-        clips: 3 s each, float32 (clips, 48,000).
-        settings: which features.
-    """
-    if not settings.encoding:
-        return framewise
-    features = settings.empty(len(clips))
-    features[FRAMES], features[ENCODED] = framewise, encode(clips)
-    return features
-
-
-def halved(features: NDArray[Any]) -> NDArray[Any]:
-    """The same features in half the memory, float16: as they are kept for training."""
-    names = features.dtype.names
-    if not names:
-        return features.astype(np.float16)
-    return features.astype([(name, np.float16, features.dtype[name].shape) for name in names])
-
-
-def frames(features: NDArray[Any]) -> NDArray[Any]:
-    """What clips' features tell of each frame: all of them, or their `FRAMES`."""
-    return features[FRAMES] if features.dtype.names else features
+    return np.asarray(KINDS[settings.kind](clip, settings), dtype=np.float32)
 
 
 def frame_features(power: Samples, settings: FeatureSettings) -> Samples:
@@ -199,14 +161,25 @@ def clip_features(frames: Samples, crossings: Samples, settings: FeatureSettings
     return np.concatenate(columns, axis=-1, dtype=np.float32)
 
 
-def _default(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+def _power(clip: Samples, settings: FeatureSettings) -> Samples:
+    """Power spectra; (frames, 513)."""
+    return power_spectra(clip, hop=settings.hop)[: settings.frames]
+
+
+def _default(clip: Samples, settings: FeatureSettings) -> Samples:
     """Everything there is of each frame; (frames, 120)."""
-    return clip_features(frame_features(power, settings), zero_crossings(clip, settings), settings)
+    frames = frame_features(_power(clip, settings), settings)
+    return clip_features(frames, zero_crossings(clip, settings), settings)
 
 
-def _functionals(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+def _encoding(clip: Samples, _settings: FeatureSettings) -> Samples:
+    """What the encoder makes of the whole clip; (1280,)."""
+    return encode(clip[None])[0]
+
+
+def _functionals(clip: Samples, settings: FeatureSettings) -> Samples:
     """Mean, deviation, percentiles and speed of change of each default feature; (7 x 120,)."""
-    frames = _default(clip, power, settings)
+    frames = _default(clip, settings)
     steps = np.diff(frames, axis=0)
     low, middle, high = np.percentile(frames, [10, 50, 90], axis=0)
     return np.concatenate(
@@ -214,40 +187,46 @@ def _functionals(clip: Samples, power: Samples, settings: FeatureSettings) -> Sa
     )
 
 
-def _log_mel(_clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+def _log_mel(clip: Samples, settings: FeatureSettings) -> Samples:
     """Mel bands in dB; (frames, bands), which is an image, too."""
+    return _mel(_power(clip, settings), settings)
+
+
+def _mel(power: Samples, settings: FeatureSettings) -> Samples:
     return decibels(power @ mel_filters(settings.mel_bands), settings.dynamic_range_db)
 
 
-def _log_mel_deltas(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+def _log_mel_deltas(clip: Samples, settings: FeatureSettings) -> Samples:
     """Mel bands in dB, how fast they change, and how fast that changes; (frames, 3 x bands)."""
-    mel = _log_mel(clip, power, settings)
+    mel = _log_mel(clip, settings)
     return np.concatenate([mel, delta(mel), delta(delta(mel))], axis=1)
 
 
-def _timbre(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+def _timbre(clip: Samples, settings: FeatureSettings) -> Samples:
     """MFCC, chroma and spectral contrast; (frames, 59)."""
-    mfcc = _log_mel(clip, power, settings) @ dct(settings.mel_bands, settings.mfcc)
+    power = _power(clip, settings)
+    mfcc = _mel(power, settings) @ dct(settings.mel_bands, settings.mfcc)
     return np.concatenate([mfcc, chroma(power), contrast(power, settings.contrast_bands)], axis=1)
 
 
-def _timbre_aggregated(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+def _timbre_aggregated(clip: Samples, settings: FeatureSettings) -> Samples:
     """Mean, deviation, tenth and nine tenths over the clip of MFCC, chroma and spectral contrast; (4 x 59,)."""
-    frames = _timbre(clip, power, settings)
+    frames = _timbre(clip, settings)
     return np.concatenate([frames.mean(axis=0), frames.std(axis=0), *np.percentile(frames, [10, 90], axis=0)])
 
 
-def _spectrogram_mfcc_image(clip: Samples, power: Samples, settings: FeatureSettings) -> Samples:
+def _spectrogram_mfcc_image(clip: Samples, settings: FeatureSettings) -> Samples:
     """Two pictures of 128 rows: the spectrum from 0 to 8 kHz in dB, and the MFCC stretched; (frames, 128, 2)."""
+    power = _power(clip, settings)
     linear = power[:, :-1].reshape(len(power), IMAGE_ROWS, -1).mean(axis=2)
-    mfcc = _log_mel(clip, power, settings) @ dct(settings.mel_bands, settings.mfcc)
+    mfcc = _mel(power, settings) @ dct(settings.mel_bands, settings.mfcc)
     stretched = mfcc[:, np.arange(IMAGE_ROWS) * settings.mfcc // IMAGE_ROWS]
     return np.stack([decibels(linear, settings.dynamic_range_db), stretched], axis=2)
 
 
-KINDS: dict[str, Callable[[Samples, Samples, FeatureSettings], Samples]] = {
+KINDS: dict[str, Callable[[Samples, FeatureSettings], Samples]] = {
     "default": _default,
-    "encoded": _default,
+    "encoding": _encoding,
     "functionals": _functionals,
     "log-mel-deltas": _log_mel_deltas,
     "timbre": _timbre,
@@ -255,7 +234,7 @@ KINDS: dict[str, Callable[[Samples, Samples, FeatureSettings], Samples]] = {
     "log-mel-image": _log_mel,
     "spectrogram-mfcc-image": _spectrogram_mfcc_image,
 }
-"""Which features there are: each function takes a clip, its power spectra (frames, 513) and the settings."""
+"""Which features there are: each function takes a clip and the settings."""
 
 
 def _scalars(frames: Samples, mel: Samples, crossings: Samples, settings: FeatureSettings) -> Samples:

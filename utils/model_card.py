@@ -168,7 +168,7 @@ def model_card(system: System, measured: Measured, split: Split) -> str:
         asked=measured.refused + measured.report.clips,
         strength=_strength_words(measured.strength),
         data="\n".join(data),
-        licence=_licence(system) + (_ENCODER if system.features.encoding else ""),
+        licence=_licence(system) + (_ENCODER if system.features.encoded else ""),
         languages=_listed(sorted({_LANGUAGES.get(name, "English") for name in system.corpora})),
         files=_ESTIMATOR_FILES if system.estimator else _NETWORK_FILES,
     )
@@ -223,9 +223,11 @@ holds labels, feature settings, figures and the SHA-256 of every file."""
 
 _ENCODER = """
 
-It hears clips through a voice encoder (`utils/encoder.onnx`, Apache 2.0) that Resemblyzer's authors trained to tell the
-speakers of LibriSpeech, VoxCeleb1 and VoxCeleb2 apart: read English and interviews of celebrities in many languages,
-without a word about emotions. So the figures above are not those of a system trained from scratch."""
+It hears clips through an encoder (`utils/encoder.onnx`; Apache 2.0, MIT and BSD) that others trained without a word
+about emotions: Resemblyzer's authors to tell the speakers of LibriSpeech, VoxCeleb1 and VoxCeleb2 apart, read English
+and interviews of celebrities in many languages; OpenAI to write down what is said on the web in a hundred languages
+(Whisper), and Daily to hear in 23 of them whether somebody has finished speaking (smart-turn). So the figures above are
+not those of a system trained from scratch."""
 
 _STRENGTH = """
 **How strongly.** Beside the emotion, unless it is neutral or calm, stands the probability that it was acted strongly

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from utils.features import FeatureSettings
-from utils.summary import statistics_size
 from utils.voice_profile import FLAGS
 
 if TYPE_CHECKING:
@@ -12,8 +10,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 INPUTS = ("features", "summary", "voice")
-STATISTICS = slice(0, statistics_size(FeatureSettings().count))  # of a summary; what follows is the encoding
-KNOWN_SHARE = 0.75  # of an answer, at most: what is usual for a voice is worth more beside what is usual for all
+KNOWN_SHARE = 0.6  # of an answer, at most: what is usual for a voice is worth more beside what is usual for all
 EMBEDDING = "embedding"
 
 
@@ -38,55 +35,43 @@ def cnn_lstm_attention(shape: Shape, labels: int) -> "keras.Model":
     return Model(inputs, classify(layers.GlobalAveragePooling1D()(hidden), labels, (256, 128), dropout=0.4))
 
 
-def statistics(shape: Shape, labels: int) -> "keras.Model":
-    """A dense network (128, 64) on the statistics in a clip's summary."""
+def dense(shape: Shape, labels: int) -> "keras.Model":
+    """A dense network (128, 64) on a clip's summary: statistics, or its encoding."""
     from keras import Model, layers
 
     inputs = layers.Input(shape)
-    return Model(inputs, classify(_standard(inputs[:, STATISTICS]), labels, (128, 64), dropout=0.4))
+    return Model(inputs, classify(_standard(inputs), labels, (128, 64), dropout=0.4))
 
 
-def encoded(shape: Shape, labels: int) -> "keras.Model":
-    """A dense network (256, 64) on the encoding in a clip's summary."""
-    from keras import Model, layers
-
-    inputs = layers.Input(shape)
-    return Model(inputs, classify(_standard(_encoding(inputs)), labels, (256, 64), dropout=0.4))
-
-
-def known_encoded(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
-    """A dense network (256, 64) on how far a clip's encoding is from what is usual for the voice."""
+def known_dense(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
+    """The same network on how far a clip's summary is from what is usual for the voice."""
     from keras import Model, layers
 
     inputs = [layers.Input(shape), layers.Input(voice)]
-    return Model(inputs, classify(_beside_usual(*inputs), labels, (256, 64), dropout=0.4))
+    return Model(inputs, classify(_beside_usual(*inputs), labels, (128, 64), dropout=0.4))
 
 
-def linear_encoded(shape: Shape, labels: int) -> "keras.Model":
-    """Logistic regression on what `encoded` hears: it can't learn by heart how the speakers of a corpus sound."""
+def linear(shape: Shape, labels: int) -> "keras.Model":
+    """Logistic regression on a clip's summary: it can't learn by heart how the speakers of a corpus sound."""
     from keras import Model, layers
 
     inputs = layers.Input(shape)
-    return Model(inputs, _linear(_standard(_encoding(inputs)), labels))
+    return Model(inputs, _linear(_standard(inputs), labels))
 
 
-def known_linear_encoded(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
-    """Logistic regression on what `known_encoded` hears."""
+def known_linear(shape: Shape, voice: Shape, labels: int) -> "keras.Model":
+    """Logistic regression on what `known_dense` hears."""
     from keras import Model, layers
 
     inputs = [layers.Input(shape), layers.Input(voice)]
     return Model(inputs, _linear(_beside_usual(*inputs), labels))
 
 
-def _encoding(summary: Any) -> Any:
-    return summary[:, STATISTICS.stop :]
-
-
 def _beside_usual(summary: Any, profile: Any) -> Any:
-    """How far a clip's encoding is from the voice's mean, in deviations, and of which kind the profile is."""
+    """How far a clip's summary is from the voice's mean, in deviations, and of which kind the profile is."""
     from keras import layers
 
-    far = _encoding(summary) - _encoding(profile)[:, :-FLAGS]
+    far = summary - profile[:, :-FLAGS]
     return layers.Concatenate()([_standard(far), profile[:, -FLAGS:]])
 
 

@@ -20,11 +20,11 @@ from utils.errors import (
     BundleError,
     VoiceProfileError,
 )
-from utils.features import extract_features, frames
+from utils.features import FeatureSettings, extract_features
 from utils.model_bundle import Bundle, load_bundle
 from utils.prediction import Examined, Heard, Prediction, Status
 from utils.speakers import Speakers, Who
-from utils.summary import summarize, summary_size
+from utils.summary import profile_size, summarize, summary_size
 from utils.timeline import Segment, smooth
 from utils.voice_profile import FLAGS, Kind, VoiceProfile
 from utils.windows import BLOCK_SECONDS, LONGEST_HOP, SHORTEST_HOP, Stretch, Window, answered, listen, stretches
@@ -52,7 +52,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         self._session = open_network(bundle.onnx)
-        if bundle.settings.encoding:
+        if bundle.settings.encoded:
             encoder()  # now, and not with the first clip, it is told that it is missing
         inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in self._session.get_inputs()}
         self._inputs = [name for name in ("raw_features", "raw_summary", "raw_voice") if name in inputs]
@@ -152,15 +152,20 @@ class Predictor:
         return self.speakers.who(answer.summaries[0], among)
 
     def summary(self, audio: str | Path | bytes | Samples) -> NDArray[np.float32]:
-        """What one recording tells about the voice in it, for `VoiceProfile.of`; float32 (`summary_size`,).
+        """What one recording tells about the voice in it, for `VoiceProfile.of`; float32 (`profile_size`,).
 
         Raises:
             AudioError: it can't be read as sound, or holds no or too little speech.
         """
-        examined = self.examine(audio)
+        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        examined = self.examine(samples)
         examined.prediction.require_speech()
         assert examined.features is not None  # noqa: S101 - there was speech to judge
-        return summarize(examined.features[None])[0]
+        summary = summarize(examined.features[None])[0]
+        if not self.settings.encoded:
+            return summary
+        clip, _ = fit_clip(samples, find_voice(samples))
+        return np.concatenate([extract_features(clip, FeatureSettings()).mean(axis=0), summary])
 
     def features(self, samples: Samples) -> NDArray[Any]:
         """Of the 3 s that `predict` judges, for `hear`: as `extract_features` gives them."""
@@ -185,7 +190,7 @@ class Predictor:
         Raises:
             VoiceProfileError: it was changed, or is of another kind of model.
         """
-        return VoiceProfile.from_json(text, summary_size(self.settings))
+        return VoiceProfile.from_json(text, profile_size(self.settings))
 
     def timeline(
         self,
@@ -261,22 +266,23 @@ class Predictor:
 
         Args:
             features: of the clips, stacked, from `extract_features`.
-            voice: what is usual for the voice, where that is known; without `knows_voices` it changes nothing.
+            voice: what is usual for the voice, where that is known; without `knows_voices` it changes nothing. It may
+                lack what only explanations go by.
 
         Raises:
             VoiceProfileError: the profile is of another kind of model.
         """
         feed: dict[str, NDArray[np.float32]] = {}
         if "raw_features" in self._inputs:
-            feed["raw_features"] = np.ascontiguousarray(frames(features), dtype=np.float32)
+            feed["raw_features"] = np.ascontiguousarray(features, dtype=np.float32)
         summaries = summarize(features) if self.speakers or "raw_summary" in self._inputs else None
         if summaries is not None and "raw_summary" in self._inputs:
             feed["raw_summary"] = summaries
         if self.knows_voices:
             size = summary_size(self.settings)
-            if voice and voice.mean.shape != (size,):
+            if voice and len(voice.mean) not in {size, profile_size(self.settings)}:
                 raise VoiceProfileError("This voice profile belongs to another model: teach the voice again.")
-            vector = voice.vector() if voice else np.zeros(size + FLAGS, dtype=np.float32)
+            vector = voice.vector()[-size - FLAGS :] if voice else np.zeros(size + FLAGS, dtype=np.float32)
             feed["raw_voice"] = np.broadcast_to(vector, (len(features), len(vector)))
         tensors: list[NDArray[np.float32]] = self._session.run(self._outputs, feed)
         outputs = dict(zip(self._outputs, tensors, strict=True))

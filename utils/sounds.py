@@ -4,14 +4,13 @@ Each function of `KINDS` takes a NumPy generator and returns 3 s of samples at a
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from utils.audio_preprocessing import CLIP_SAMPLES
 from utils.decoding import SAMPLE_RATE
-from utils.features import FeatureSettings, extract_features, halved
+from utils.features import FeatureSettings, extract_features
 
 Sound = NDArray[np.float64]
 EACH = 120  # sounds of a kind
@@ -20,12 +19,12 @@ _FREQUENCIES = np.fft.rfftfreq(CLIP_SAMPLES, 1 / SAMPLE_RATE)
 _SCALE = (0, 2, 4, 5, 7, 9, 11, 12)  # semitones
 
 
-def make_sounds(settings: FeatureSettings, *, seed: int, each: int = EACH) -> NDArray[Any]:
+def make_sounds(settings: FeatureSettings, *, seed: int, each: int = EACH) -> NDArray[np.float16]:
     """Features, float16, of random sounds of every kind, from very soft to very loud."""
     made = []
     for kind in KINDS:
         for number in range(each):
-            made.append(halved(extract_features(make_sound(kind, (seed, number)), settings)))
+            made.append(extract_features(make_sound(kind, (seed, number)), settings).astype(np.float16))
     return np.stack(made)
 
 

@@ -11,7 +11,7 @@ from utils.speakers import FARTHEST, Speakers, unit
 
 Floats = NDArray[np.float32]
 AXES = 80  # at most: not quite as many as people can span
-SHRINKAGE = 0.2  # towards summaries whose numbers are independent: there are few clips for 2,192 of them
+SHRINKAGE = 0.2  # towards summaries whose numbers are independent: there are few clips for 1,280 of them
 CLIPS = 40  # of one person count in full
 ROOMS = 0.1  # how much it counts what rooms, microphones and other sizes of a mouth change in a clip
 MICROPHONES = 3.0  # how much it counts where corpora lie

@@ -1,13 +1,11 @@
 """What is told of a whole clip at once: what dense networks, voice profiles and the gate for voices go by."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from utils.audio_preprocessing import CLIP_FRAMES, FRAME_HOP
 from utils.decoding import SAMPLE_RATE
-from utils.features import ENCODED, FeatureSettings, frames
+from utils.features import FeatureSettings
 
 RHYTHM_BANDS = (0.3, 1.5, 3.0, 5.0, 8.0, 14.0, 28.0)  # Hz; syllables come at 3 to 8
 LEVELS = ("mean", "tenth", "median", "nine tenths", "mean where loud")  # move with a feature's offset and its scale
@@ -34,28 +32,32 @@ def statistics_size(count: int) -> int:
 
 
 def summary_size(settings: FeatureSettings) -> int:
-    """Numbers in the summary of a clip: 1,680 with the default features, 2,192 with encoded ones."""
-    return statistics_size(settings.count) + settings.encoding
+    """Numbers in the summary of a clip: 1,680 with the default features; of an encoding just these."""
+    return settings.count if settings.encoded else statistics_size(settings.count)
 
 
-def summarize(features: NDArray[Any]) -> NDArray[np.float32]:
-    """Statistics of each feature over its clip: levels, spreads and rhythm; then the encoding, where there is one.
+def profile_size(settings: FeatureSettings) -> int:
+    """Numbers in a voice's profile: a summary; before an encoding, the mean of each default feature."""
+    return summary_size(settings) + (FeatureSettings().count if settings.encoded else 0)
+
+
+def summarize(features: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Statistics of each feature over its clip: levels, spreads and rhythm. An encoding is its own summary.
 
     The rhythm is the modulation spectrum: the log of how strongly a feature swings in each of `RHYTHM_BANDS`.
 
     Args:
-        features: of clips, as `extract_features` gives them: (clips, 174, count), of any float type, or such frames
-            beside encodings.
+        features: of clips, (clips, 174, count) or encodings (clips, count), of any float type.
 
     Returns:
-        float32 (clips, 14 x count + encoding): the blocks of `LEVELS`, of `SPREADS`, the rhythm feature by feature,
-        and the encoding.
+        float32 (clips, 14 x count): the blocks of `LEVELS`, of `SPREADS`, and the rhythm feature by feature; or the
+        encodings.
     """
-    framewise = frames(features)
-    blocks = [_statistics(framewise[first : first + _BLOCK]) for first in range(0, len(framewise), _BLOCK)]
-    nothing = np.empty((0, statistics_size(framewise.shape[-1])), dtype=np.float32)
-    statistics = np.concatenate(blocks) if blocks else nothing
-    return np.hstack([statistics, features[ENCODED]], dtype=np.float32) if features.dtype.names else statistics
+    if features.ndim == 2:
+        return np.asarray(features, dtype=np.float32)
+    blocks = [_statistics(features[first : first + _BLOCK]) for first in range(0, len(features), _BLOCK)]
+    nothing = np.empty((0, statistics_size(features.shape[-1])), dtype=np.float32)
+    return np.concatenate(blocks) if blocks else nothing
 
 
 def _statistics(framewise: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -88,13 +90,16 @@ def _statistics(framewise: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def summary_scale(
-    mean: NDArray[np.floating], deviation: NDArray[np.floating], encoding: int = 0
+    mean: NDArray[np.floating], deviation: NDArray[np.floating], size: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Offset and scale (14 x count + encoding,) of a summary, from those (count,) of its features.
+    """Offset and scale (size,) of a summary, from those (count,) of its features.
 
-    With them, the mean block of a summary is in the units of normalized features; rhythm and encoding are as they are.
+    With them, the mean block of a summary is in the units of normalized features, and so is an encoding; rhythm is as
+    it is.
     """
-    left = len(mean) * (len(RHYTHM_BANDS) - 1) + encoding
+    if size == len(mean):
+        return mean.astype(np.float32), deviation.astype(np.float32)
+    left = len(mean) * (len(RHYTHM_BANDS) - 1)
     offset = np.concatenate([np.tile(mean, len(LEVELS)), np.zeros(len(mean) * len(SPREADS) + left)])
     scale = np.concatenate([np.tile(deviation, len(LEVELS) + len(SPREADS)), np.ones(left)])
     return offset.astype(np.float32), scale.astype(np.float32)

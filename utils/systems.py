@@ -18,11 +18,10 @@ from utils.image_networks import cnn_bilstm_attention, load_imagenet, resnet18, 
 from utils.networks import (
     Shape,
     cnn_lstm_attention,
-    encoded,
-    known_encoded,
-    known_linear_encoded,
-    linear_encoded,
-    statistics,
+    dense,
+    known_dense,
+    known_linear,
+    linear,
 )
 from utils.sequence_networks import cnn, cnn_lstm, cnn_refined, conv1d_bigru, lstm
 
@@ -203,22 +202,22 @@ def _augmented(name: str, about: str, member: Member, features: FeatureSettings,
     )
 
 
-_DENSE = Member(statistics, hears=("summary",), batch=128, learning_rate=2e-3, epochs=25, distort=None)
-_ENCODED = replace(_DENSE, network=encoded, epochs=40, steps=1300)  # with more, it learns the corpora by heart
-_LINEAR = replace(_ENCODED, network=linear_encoded, steps=None, varied=False)
-_KNOWN = replace(_ENCODED, network=known_encoded, hears=("summary", "voice"), steps=None)
-_KNOWN_LINEAR = replace(_KNOWN, network=known_linear_encoded, varied=False)
+_DENSE = Member(dense, hears=("summary",), batch=128, learning_rate=2e-3, epochs=25, distort=None)
+_ENCODED = replace(_DENSE, epochs=40, steps=1300)  # with more, it learns the corpora by heart
+_LINEAR = replace(_ENCODED, network=linear, steps=None, varied=False)
+_KNOWN = replace(_ENCODED, network=known_dense, hears=("summary", "voice"))
+_KNOWN_LINEAR = replace(_KNOWN, network=known_linear, steps=None, varied=False)
 
 SYSTEMS = {
     system.name: system
     for system in (
         System(
             name="ensemble",
-            about="Dense and linear networks on what a voice encoder's LSTMs hear; knows voices; six emotions",
+            about="Dense and linear networks on what LSTMs and Whisper make of a voice; knows voices; six emotions",
             labels=DEFAULT_LABELS,
             corpora=_FOUR,
             extra_corpora=("ravdess_song",),
-            features=FeatureSettings(kind="encoded"),
+            features=FeatureSettings(kind="encoding"),
             members=(_ENCODED, _ENCODED, _LINEAR, _KNOWN, _KNOWN, _KNOWN_LINEAR),
             gate=True,
             intensity=True,

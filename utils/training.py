@@ -125,7 +125,7 @@ def predict(
     voices: NDArray[np.float32] | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """What a combined network says to clips' raw features, in blocks to save memory."""
-    scales = input_scales(scaler, settings.encoding)
+    scales = input_scales(scaler, settings)
     mean, deviation = (np.array(numbers, dtype=np.float32) for numbers in scales["voice"])
     blocks: list[dict[str, NDArray[np.float32]]] = []
     for first in range(0, len(features), 512):
@@ -302,7 +302,7 @@ def export(fitted: Fitted, folder: Path) -> None:
     fitted.network.save(folder / KERAS)
     _compress(folder / KERAS)
     joblib.dump(fitted.scaler, folder / SCALER)
-    scales = input_scales(fitted.scaler, fitted.settings.encoding)
+    scales = input_scales(fitted.scaler, fitted.settings)
     serving = with_scalers(fitted.network, {name: scales[name] for name in fitted.network.input})
     serving({name: np.zeros((1, *tensor.shape[1:]), dtype=np.float32) for name, tensor in serving.input.items()})
     serving.export(folder / ONNX, format="onnx", verbose=False)

@@ -22,8 +22,8 @@ class VoiceProfile:
     """The usual of a voice.
 
     `kind` is "ordinary" if its clips were spoken in an ordinary voice (as when reading some sentences aloud), and
-    "mixed" if they are of whatever moods there were; `clips` how many; `mean` their mean summary, float32
-    (`summary_size`,).
+    "mixed" if they are of whatever moods there were; `clips` how many; `mean` what `Predictor.summary` says of one of
+    them on average, float32 (`profile_size`,).
     """
 
     kind: Kind
@@ -48,11 +48,11 @@ class VoiceProfile:
         return VoiceProfile(self.kind, self.clips + 1, mean.astype(np.float32))
 
     def vector(self) -> NDArray[np.float32]:
-        """As networks take it: the mean, and the flags of `flags`; float32 (`summary_size` + 3,)."""
+        """As networks take it: the mean, and the flags of `flags`; float32 (`profile_size` + 3,)."""
         return np.concatenate([self.mean, flags(self.kind, self.clips)])
 
     def to_json(self) -> str:
-        """About 20 kB; `from_json` makes the same profile of it, to four digits."""
+        """About 12 kB; `from_json` makes the same profile of it, to four digits."""
         mean = [float(f"{value:.4g}") for value in self.mean]
         return json.dumps({"format": FORMAT, "kind": self.kind, "clips": self.clips, "mean": mean})
 

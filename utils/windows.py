@@ -27,12 +27,12 @@ from utils.audio_preprocessing import (
     voiced_frames,
 )
 from utils.decoding import SAMPLE_RATE, Samples
+from utils.encoder import encode
 from utils.features import (
     FeatureSettings,
     clip_features,
     extract_features,
     frame_features,
-    with_encodings,
     zero_crossings,
 )
 
@@ -134,7 +134,7 @@ def listen(stretch: Stretch, settings: FeatureSettings) -> tuple[list[Window], N
     """
     cues = _framewise(stretch.samples, voice_cues)
     cuts, spoken = _cuts(stretch, cues)
-    shared = len(stretch.samples) >= CLIP_SAMPLES and settings.kind in {"default", "encoded"}
+    shared = len(stretch.samples) >= CLIP_SAMPLES and settings.kind in {"default", "encoding"}
     voices, features = _together(stretch.samples, cues, cuts, settings) if shared else _each(stretch, cuts, settings)
     seconds = np.array([_seconds(voiced) for voiced in voices])
     for number, (voiced, (first, _)) in enumerate(zip(voices, cuts, strict=True)):  # a soft voice beside a loud one
@@ -219,28 +219,33 @@ def _together(
     """Where the voice is in each cut, by frame, and the features of those with enough, from what they share."""
     margins = (CLIP_SAMPLES - np.diff(cuts)) // (2 * FRAME_HOP)  # frames of zeros on each side; (cuts, 1)
     edges, seen = _edges(samples, cuts, margins)
-    edge_frames = frame_features(spectra(seen, WINDOW), settings).reshape(*edges.shape, -1)
     edge_cues = voice_cues(seen, WINDOW).reshape(*edges.shape, -1)
-    frames = _framewise(samples, lambda piece: frame_features(spectra(piece), settings))
-    silence = frame_features(np.zeros((1, 1 + N_FFT // 2), dtype=np.float32), settings)
-    voices, clips, heard_samples = [], [], []
+    voices, spoken, clips = [], [], []
     for number, ((first, last), (margin,)) in enumerate(zip(cuts, margins, strict=True)):
-        shared = slice(first // FRAME_HOP, first // FRAME_HOP + CLIP_FRAMES - 2 * margin)
-        heard = cues[shared].copy()
+        heard = cues[_shared(first, margin)].copy()
         heard[[0, 1, -1]] = edge_cues[number, 1:4]
         voices.append(voiced_frames(heard))
         if _seconds(voices[-1]) >= MIN_VOICED_SECONDS:
-            clip = np.repeat(silence, CLIP_FRAMES, axis=0)
-            clip[margin : CLIP_FRAMES - margin] = frames[shared]
-            clip[edges[number]] = edge_frames[number]
-            clips.append(clip)
+            spoken.append(number)
             before = margin * FRAME_HOP
-            heard_samples.append(np.pad(samples[first:last], (before, CLIP_SAMPLES - (last - first) - before)))
-    if not clips:
-        return voices, settings.empty(0)
-    crossings = [zero_crossings(clip, settings) for clip in heard_samples]
-    framewise = clip_features(np.stack(clips), np.stack(crossings), settings)
-    return voices, with_encodings(framewise, np.stack(heard_samples), settings)
+            clips.append(np.pad(samples[first:last], (before, CLIP_SAMPLES - (last - first) - before)))
+    if settings.encoded or not clips:
+        return voices, encode(np.stack(clips)) if clips else np.empty((0, *settings.shape), dtype=np.float32)
+    edge_frames = frame_features(spectra(seen, WINDOW), settings).reshape(*edges.shape, -1)
+    frames = _framewise(samples, lambda piece: frame_features(spectra(piece), settings))
+    silence = frame_features(np.zeros((1, 1 + N_FFT // 2), dtype=np.float32), settings)
+    framewise = np.tile(silence, (len(spoken), CLIP_FRAMES, 1))
+    for clip, number in zip(framewise, spoken, strict=True):
+        [margin] = margins[number]
+        clip[margin : CLIP_FRAMES - margin] = frames[_shared(cuts[number, 0], margin)]
+        clip[edges[number]] = edge_frames[number]
+    crossings = [zero_crossings(clip, settings) for clip in clips]
+    return voices, clip_features(framewise, np.stack(crossings), settings)
+
+
+def _shared(first: int, margin: int) -> slice:
+    """The frames of a cut that begins with the sample `first`, and to which so many frames of zeros are added."""
+    return slice(first // FRAME_HOP, first // FRAME_HOP + CLIP_FRAMES - 2 * margin)
 
 
 def _edges(samples: Samples, cuts: NDArray[np.intp], margins: NDArray[np.intp]) -> tuple[NDArray[np.intp], Samples]:
@@ -269,7 +274,7 @@ def _each(
         voiced, found = heard[first, last]
         voices.append(voiced)
         features += [] if found is None else [found]
-    return voices, np.stack(features) if features else settings.empty(0)
+    return voices, np.stack(features) if features else np.empty((0, *settings.shape), dtype=np.float32)
 
 
 def _seconds(voiced: NDArray[np.bool_]) -> NDArray[np.float64]:
