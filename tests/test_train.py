@@ -552,7 +552,7 @@ def test_networks_that_know_a_voice_hear_how_far_a_clip_is_from_it() -> None:
 def test_the_more_clips_a_voice_was_learnt_from_the_more_its_networks_say() -> None:
     from keras import Model, layers, ops
 
-    from utils.networks import combine
+    from utils.networks import KNOWN_SHARE, combine
 
     def always(logit: float, *sizes: int) -> Model:
         """A network that gives the first of two labels `logit`, whatever it hears."""
@@ -570,7 +570,7 @@ def test_the_more_clips_a_voice_was_learnt_from_the_more_its_networks_say() -> N
         together({"summary": np.ones((4, 3), np.float32), "voice": voices.astype(np.float32)})["probabilities"]
     )
     logits = np.log(found[:, 0] / found[:, 1])
-    assert logits == pytest.approx([0, 3 * 0.5, 3 * 0.75**0.5, 3], abs=0.01)
+    assert logits == pytest.approx([0, *(4 * KNOWN_SHARE * np.sqrt([1 / 4, 3 / 4, 1]))], abs=0.01)
 
 
 @pytest.mark.slow
