@@ -210,7 +210,7 @@ def _cost(bundle: Path, test: list[Recording]) -> Figures:
     predictor = Predictor.load(bundle)
     predictor.warm_up()
     times = []
-    for samples in [load_audio(recording.path) for recording in test[:60]]:
+    for samples in [load_audio(recording.path) for recording in test[:: 1 + len(test) // 60]]:
         begun = time.process_time()
         predictor.predict(samples)
         times.append(time.process_time() - begun)
