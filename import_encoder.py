@@ -32,6 +32,7 @@ ATTENTION = 2  # layers of four: the last ones keep whether somebody has finishe
 HEADS = 6
 BANDS = (40, 80)
 _IN_PACKAGES = ("resemblyzer/pretrained.pt", "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx")
+_INNER = "inner.encoder."  # before the names in the second
 _OPSET, _IR = 17, 9  # as the networks' graphs: ONNX Runtime 1.20 runs them
 _HEARD = 8 * SAMPLE_RATE  # samples that Whisper was taught with, of which a clip is the end
 _SQUARES = 2 / WINDOW / ((np.hanning(WINDOW + 1)[:-1] ** 2).sum() / HOP)  # of samples, in a power spectrum
@@ -102,16 +103,14 @@ def read_quantized(content: bytes) -> Weights:
     graph = onnx.load_from_string(content).graph
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     follows = {name: node for node in graph.node for name in node.input}
-    found = {
-        name.removeprefix("inner.encoder."): tensor for name, tensor in tensors.items() if name.startswith("inner")
-    }
+    found = {name: tensor for name, tensor in tensors.items() if name.startswith(_INNER)}
     number = {}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in tensors:
             quantized, scale, zero = (tensors[name].astype(np.float32) for name in node.input)
             shape = [-1 if axis == _axis(node) else 1 for axis in range(quantized.ndim)] if scale.size > 1 else []
             number[node.output[0]] = (quantized - zero.reshape(shape)) * scale.reshape(shape)
-            found[node.input[0].removeprefix("inner.encoder.").removesuffix("_quantized")] = number[node.output[0]]
+            found[node.input[0].removesuffix("_quantized")] = number[node.output[0]]
     layer = 0
     for node in graph.node:
         if node.op_type == "MatMul" and node.input[1] in number:
@@ -119,10 +118,10 @@ def read_quantized(content: bytes) -> Weights:
             while behind.op_type in {"QuantizeLinear", "DequantizeLinear"}:
                 behind = follows[behind.output[0]]
             biases = [name for name in behind.input if name.endswith(".bias")] if behind.op_type == "Add" else []
-            name = biases[0] if biases else f"inner.encoder.layers.{layer}.self_attn.k_proj.bias"
-            found[name.removeprefix("inner.encoder.").replace(".bias", ".weight")] = number[node.input[1]].T
+            name = biases[0] if biases else f"{_INNER}layers.{layer}.self_attn.k_proj.bias"
+            found[name.replace(".bias", ".weight")] = number[node.input[1]].T
             layer += name.endswith("fc2.bias")
-    return found
+    return {name.removeprefix(_INNER): tensor for name, tensor in found.items()}
 
 
 def _axis(node: onnx.NodeProto) -> int:

@@ -229,8 +229,10 @@ def _together(
             spoken.append(number)
             before = margin * FRAME_HOP
             clips.append(np.pad(samples[first:last], (before, CLIP_SAMPLES - (last - first) - before)))
-    if settings.encoded or not clips:
-        return voices, encode(np.stack(clips)) if clips else np.empty((0, *settings.shape), dtype=np.float32)
+    if not clips:
+        return voices, np.empty((0, *settings.shape), dtype=np.float32)
+    if settings.encoded:
+        return voices, encode(np.stack(clips))
     edge_frames = frame_features(spectra(seen, WINDOW), settings).reshape(*edges.shape, -1)
     frames = _framewise(samples, lambda piece: frame_features(spectra(piece), settings))
     silence = frame_features(np.zeros((1, 1 + N_FFT // 2), dtype=np.float32), settings)
@@ -274,7 +276,7 @@ def _each(
         voiced, found = heard[first, last]
         voices.append(voiced)
         features += [] if found is None else [found]
-    return voices, np.stack(features) if features else np.empty((0, *settings.shape), dtype=np.float32)
+    return voices, np.array(features, dtype=np.float32).reshape(-1, *settings.shape)
 
 
 def _seconds(voiced: NDArray[np.bool_]) -> NDArray[np.float64]:
