@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from cli.judging import Entry
 from utils.errors import VoiceError
@@ -64,7 +64,7 @@ class Results:
         self.journal = output.with_name(f"{output.name}.journal")
         self.done: dict[str, int] = {}
         self.failed, self.words_missing = 0, ""
-        self._due = 0.0
+        self._due, self._end = 0.0, 0
         with self._trouble_named():
             output.parent.mkdir(parents=True, exist_ok=True)
             if output.exists() and not self.journal.exists():
@@ -86,8 +86,8 @@ class Results:
             OutputError: it can't be written; what was done before stays.
         """
         with self._trouble_named():
-            start = self._append(entry)
-        self._know(entry, start)
+            self._append(entry)
+            self._learn()
         if time.monotonic() > self._due:
             self.write()
 
@@ -100,6 +100,7 @@ class Results:
         began = time.monotonic()
         part = self.output.with_name(f".{self.output.name}.part")
         with self._trouble_named():
+            self._learn()  # Ctrl-C may have come right behind a line
             try:
                 with part.open("wb") as file:
                     self._writer()(file)
@@ -132,28 +133,34 @@ class Results:
                 raise OutputError(
                     f"Another analysis is writing {_shown(self.output)}: wait, or name another."
                 ) from error
-        end = 0
+        self._learn()
+        self._file.truncate(self._end)
+        if not self._end:
+            self._append({"analysis": 1, **self._about})
+
+    def _learn(self) -> None:
+        """Know what has come to the journal; a line that was never finished isn't there."""
         with self.journal.open("rb") as lines:
-            for number, line in enumerate(lines):
-                if number == 0 and line[: len(_BEGINNING)] != _BEGINNING[: len(line)]:
+            lines.seek(self._end)
+            for line in lines:
+                if self._end == 0 and line[: len(_BEGINNING)] != _BEGINNING[: len(line)]:
                     raise OutputError(f"{_shown(self.journal)} is no journal of this program: name another --out.")
                 if not line.endswith(b"\n"):
                     break
-                self._read(number, line, end)
-                end += len(line)
-        self._file.truncate(end)
-        if not end:
-            self._append({"analysis": 1, **self._about})
+                self._read(line)
+                self._end += len(line)
 
-    def _read(self, number: int, line: bytes, start: int) -> None:
+    def _read(self, line: bytes) -> None:
         try:
             entry = json.loads(line)
         except ValueError:
             entry = None
-        if number == 0:
+        if self._end == 0:
             self._compare(entry)
         elif isinstance(entry, dict) and "file" in entry:  # what a disk spoilt is done again
-            self._know(entry, start)
+            self.done[entry["file"]] = self._end
+            self.failed += "error" in entry
+            self.words_missing = entry.get("words_missing", self.words_missing)
 
     def _compare(self, header: object) -> None:
         """Raises an OutputError if the journal is of something else."""
@@ -167,20 +174,13 @@ class Results:
             f"{_shown(self.journal)} to begin again."
         )
 
-    def _append(self, entry: Mapping[str, object]) -> int:
-        """Writes a line to the journal; where it begins."""
+    def _append(self, entry: Mapping[str, object]) -> None:
         start = self._file.seek(0, os.SEEK_END)
         line = json.dumps(entry).encode() + b"\n"
         if self._file.write(line) != len(line):
             with suppress(OSError):
                 self._file.truncate(start)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return start
-
-    def _know(self, entry: Mapping[str, Any], start: int) -> None:
-        self.done[entry["file"]] = start
-        self.failed += "error" in entry
-        self.words_missing = entry.get("words_missing", self.words_missing)
 
     def _writer(self) -> Callable[[BinaryIO], None]:
         format = ENDINGS[self.output.suffix.lower()]

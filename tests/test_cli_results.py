@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+from io import FileIO
 from pathlib import Path
 
 import pandas
@@ -150,6 +151,22 @@ def test_what_is_done_is_known_again_after_any_cut(make, tmp_path):
         again.close()
         assert set(read(results.output).file) == set(again.done)
         assert all(json.loads(line) for line in results.journal.read_bytes().splitlines())
+
+
+def test_ctrl_c_right_behind_a_line_leaves_no_row_out(make, monkeypatch):
+    class Interrupted(FileIO):
+        def write(self, line):
+            super().write(line)
+            if b"b.wav" in line:
+                raise KeyboardInterrupt
+            return len(line)
+
+    monkeypatch.setattr(module, "FileIO", Interrupted)
+    results = make("r.csv", ABOUT, whole("a.wav"))
+    with pytest.raises(KeyboardInterrupt):
+        results.add(whole("b.wav"))
+    results.write()
+    assert read(results.output).file.tolist() == list(results.done) == ["a.wav", "b.wav"]
 
 
 def test_counts_and_missing_words_are_known_again(make):
