@@ -77,7 +77,7 @@ def voice_profiles(
         others = np.setdiff1d(np.flatnonzero(names == name), [clip])
         heard = others if clips is None else rng.permutation(others)[:clips]
         if len(heard):
-            vectors[clip] = VoiceProfile.of(summaries[heard], "mixed").vector()
+            vectors[clip] = VoiceProfile.of(summaries[heard], "mixed").vector(summaries.shape[1])
     return vectors
 
 

@@ -36,9 +36,16 @@ def test_one_clip_after_the_other_is_all_of_them() -> None:
 def test_the_vector_says_which_kind_and_how_certain() -> None:
     assert flags("ordinary", 3).tolist() == [1, 0, 0.5]
     assert flags("mixed", 9).tolist() == [0, 1, 0.75]
-    vector = VoiceProfile.of(SUMMARIES, "mixed").vector()
+    vector = VoiceProfile.of(SUMMARIES, "mixed").vector(SIZE)
     assert vector.shape == (SIZE + 3,)
     assert vector.dtype == np.float32
+
+
+def test_frames_come_first_and_what_is_heard_last() -> None:
+    profile = VoiceProfile("mixed", 3, np.array([1, 2, 30, 40, 50], dtype=np.float32))
+    assert profile.of_frames(2).tolist() == [1, 2]
+    assert profile.heard(3).tolist() == [30, 40, 50]
+    assert profile.vector(3).tolist() == [30, 40, 50, 0, 1, 0.5]
 
 
 def test_nothing_heard_is_no_profile() -> None:

@@ -198,7 +198,7 @@ _LEADING = {"pitch": "pitch", "loudness": "mfcc 0", "tempo": "flux", "brightness
 def _usual(voice: VoiceProfile | None) -> tuple[Floats, Floats]:
     """Mean and deviation of each feature's mean over a clip: of this voice where it is known, else of everybody."""
     mean, deviation = _everybody()
-    return (voice.mean[: _FRAMEWISE.count] if voice else mean), deviation
+    return (voice.of_frames(_FRAMEWISE.count) if voice else mean), deviation
 
 
 @cache

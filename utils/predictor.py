@@ -282,7 +282,7 @@ class Predictor:
             size = summary_size(self.settings)
             if voice and len(voice.mean) not in {size, profile_size(self.settings)}:
                 raise VoiceProfileError("This voice profile belongs to another model: teach the voice again.")
-            vector = voice.vector()[-size - FLAGS :] if voice else np.zeros(size + FLAGS, dtype=np.float32)
+            vector = voice.vector(size) if voice else np.zeros(size + FLAGS, dtype=np.float32)
             feed["raw_voice"] = np.broadcast_to(vector, (len(features), len(vector)))
         tensors: list[NDArray[np.float32]] = self._session.run(self._outputs, feed)
         outputs = dict(zip(self._outputs, tensors, strict=True))

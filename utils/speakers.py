@@ -74,7 +74,7 @@ class Speakers:
         """Which of `voices`, by their names, a clip with this summary (size,) is of; None where there are none."""
         if not voices:
             return None
-        taught = self.directions(np.stack([voice.mean[-len(summary) :] for voice in voices.values()]))
+        taught = self.directions(np.stack([voice.heard(len(summary)) for voice in voices.values()]))
         scores = self.scores(taught, self.directions(summary[None]))[:, 0]
         odds = np.exp(np.clip(self.slope * scores + self.offset, -30, 30)) / len(voices)
         best = int(odds.argmax())

@@ -23,7 +23,8 @@ class VoiceProfile:
 
     `kind` is "ordinary" if its clips were spoken in an ordinary voice (as when reading some sentences aloud), and
     "mixed" if they are of whatever moods there were; `clips` how many; `mean` what `Predictor.summary` says of one of
-    them on average, float32 (`profile_size`,).
+    them on average, float32 (`profile_size`,): it begins with `of_frames` and ends with what is `heard`, where that
+    isn't all of it.
     """
 
     kind: Kind
@@ -47,9 +48,17 @@ class VoiceProfile:
         mean = (self.mean * self.clips + summary) / (self.clips + 1)
         return VoiceProfile(self.kind, self.clips + 1, mean.astype(np.float32))
 
-    def vector(self) -> NDArray[np.float32]:
-        """As networks take it: the mean, and the flags of `flags`; float32 (`profile_size` + 3,)."""
-        return np.concatenate([self.mean, flags(self.kind, self.clips)])
+    def heard(self, size: int) -> NDArray[np.float32]:
+        """The mean summary, by which networks hear and voices are told apart; float32 (size,)."""
+        return self.mean[-size:]
+
+    def of_frames(self, count: int) -> NDArray[np.float32]:
+        """The mean of each feature of a frame, by which answers are explained; float32 (count,)."""
+        return self.mean[:count]
+
+    def vector(self, size: int) -> NDArray[np.float32]:
+        """As networks take it: what is `heard`, and the flags of `flags`; float32 (size + 3,)."""
+        return np.concatenate([self.heard(size), flags(self.kind, self.clips)])
 
     def to_json(self) -> str:
         """About 12 kB; `from_json` makes the same profile of it, to four digits."""
