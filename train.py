@@ -130,7 +130,11 @@ def train(system: System, options: argparse.Namespace, console: Console) -> None
         console.print("Training from scratch: --weights names no file of pretrained weights.", highlight=False)
     run = options.runs / f"{system.name}-{_fingerprint(split, options)}"
     with _progress(console) as progress:
-        how = {"epochs": options.epochs, "seed": options.seed, "weights": options.weights}
+        how = {"epochs": options.epochs, "seed": options.seed}
+        if system.elsewhere:
+            bar = _bar(progress, "networks without one of the corpora")
+            how["leaning"] = trainer.fit_leaning(system, train_clips, folder=run, progress=bar, **how)
+        how["weights"] = options.weights
         watch = _epoch_bars(progress, system, len(trained), options.epochs)
         fitted = trainer.fit(system, train_clips, validation_clips, folder=run, watch=watch, **how)
         threshold = answer_threshold(

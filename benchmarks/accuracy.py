@@ -164,9 +164,10 @@ def _fit(
     begun, resumed = time.process_time(), place.exists()
     trainer = train.trainer_of(system)
     validation = chosen if system.estimator or system.chooses_epochs else None
-    fitted = trainer.fit(
-        system, known, validation, epochs=options.epochs, seed=seed, folder=place, weights=options.weights
-    )
+    how = {"epochs": options.epochs, "seed": seed, "folder": place}
+    if system.elsewhere:
+        how["leaning"] = trainer.fit_leaning(system, known, **how)
+    fitted = trainer.fit(system, known, validation, weights=options.weights, **how)
     return fitted, None if resumed else round(time.process_time() - begun, 1)
 
 

@@ -48,6 +48,7 @@ LAYERS = (
     "model_card",
     "champion",
     "batches",
+    "elsewhere",
     "summary_heads",
     "training",
     "classical",
@@ -88,6 +89,7 @@ TRAINING_MODULES = {
     "utils/speaker_fit.py",
     "utils/training.py",
     "utils/batches.py",
+    "utils/elsewhere.py",
     "utils/summary_heads.py",
 }
 

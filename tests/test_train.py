@@ -507,6 +507,34 @@ def test_those_who_only_calibrate_are_trained_on_in_the_end(
 
 
 @pytest.mark.slow
+def test_what_networks_lean_to_elsewhere_is_learnt_from_those_who_train(
+    door: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from utils import training
+    from utils.elsewhere import Leaning
+
+    heard: list[set[str]] = []
+    found: list[Any] = []
+    leaning, fit_once = Leaning(np.arange(6.0), 2.0), training.fit
+
+    def fit_leaning(system: System, clips: Any, **_: Any) -> Leaning:
+        heard.append(set(clips.speakers))
+        return leaning
+
+    def noted(system: System, clips: Any, validation: Any, **how: Any) -> Any:
+        heard.append(set(clips.speakers))
+        found.append(how.pop("leaning"))
+        return fit_once(system, clips, validation, **how)  # four speakers of one place have no elsewhere
+
+    monkeypatch.setattr(training, "fit_leaning", fit_leaning)
+    monkeypatch.setattr(training, "fit", noted)
+    monkeypatch.setitem(SYSTEMS, "tiny", replace(a_system(), members=as_long(), elsewhere=True))
+    assert door() == 0
+    assert heard[0] == heard[1] < heard[2]
+    assert found == [leaning, leaning]
+
+
+@pytest.mark.slow
 def test_members_are_averaged_and_calibrated(tmp_path: Path) -> None:
     from keras import ops
 

@@ -79,6 +79,12 @@ class Clips:
         )
         return Clips(variants, truth, weights, speakers, strong)
 
+    def where(self, chosen: NDArray[np.bool_]) -> "Clips":
+        """Some of these."""
+        variants = [variant[chosen] for variant in self.variants]
+        weights = self.weights[chosen] / self.weights[chosen].mean()
+        return Clips(variants, self.truth[chosen], weights, self.speakers[chosen], self.strong[chosen])
+
     def corpora_alike(self) -> NDArray[np.float64]:
         """How much each clip counts where corpora count alike, and in each of them its speakers; (clips,)."""
         speakers, which, clips = np.unique(self.speakers, return_inverse=True, return_counts=True)

@@ -106,6 +106,7 @@ def combine(
     shapes: Mapping[str, Shape],
     temperatures: tuple[float, float],
     heads: "Mapping[str, keras.Model] | None" = None,
+    elsewhere: "keras.Model | None" = None,
 ) -> "keras.Model":
     """One network of normalized inputs with probabilities.
 
@@ -119,6 +120,7 @@ def combine(
         shapes: of one clip, for each of `INPUTS`.
         temperatures: while the voice is unknown, and while it is known.
         heads: what else is told by a clip's summary alone, by the outputs' names: summary -> probability.
+        elsewhere: what becomes of the logits of those that don't hear the voice: summary, logits -> logits.
 
     Returns:
         A network of the inputs that are needed, in the order of `INPUTS`, with the outputs probabilities (batch,
@@ -126,7 +128,7 @@ def combine(
     """
     from keras import Model, layers, ops
 
-    needed = {name for names in hears for name in names} | ({"summary"} if heads else set())
+    needed = {name for names in hears for name in names} | ({"summary"} if heads or elsewhere else set())
     inputs = {name: layers.Input(shapes[name], name=name) for name in INPUTS if name in needed}
     general: list[Any] = []
     known: list[Any] = []
@@ -138,6 +140,8 @@ def combine(
         (known if "voice" in names else general).append(logits)
         embeddings += [] if "voice" in names else embedding
     logits, temperature = _mean(general), temperatures[0]
+    if elsewhere:
+        logits = elsewhere([inputs["summary"], logits])
     if known:
         whether = ops.sum(inputs["voice"][:, -FLAGS:-1], axis=1, keepdims=True)
         certainty = inputs["voice"][:, -1:]  # 0 where it is unknown

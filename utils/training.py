@@ -3,12 +3,14 @@
 Everything a run needs to go on after an interruption lies in its run folder; a finished run is not trained again.
 """
 
+import itertools
 import json
+import logging
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from utils.batches import Batches, fit_scaler, input_scales, input_shapes, known_voices, summaries, unknown_voices
 from utils.dataset_loader import Clips
+from utils.elsewhere import Leaning, allowing_for, fit_farness, leaning_of, places_of, places_to_leave_out
 from utils.evaluation import fit_temperature, unweighted_average_recall
 from utils.features import FeatureSettings
 from utils.model_bundle import KERAS, ONNX, SCALER
@@ -31,6 +34,7 @@ from utils.systems import Member, System
 BEST = "best.weights.h5"
 HISTORY = "history.json"
 Epoch = dict[str, float]
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns where several networks are asked one after another
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,7 @@ def fit(
     watch: Callable[[int, Epoch], None] | None = None,
     weights: Path | None = None,
     temperatures: tuple[float, float] = (1.0, 1.0),
+    leaning: Leaning | None = None,
 ) -> Fitted:
     """Trains a system's members one after the other and calibrates their mean on the validation clips.
 
@@ -168,6 +173,7 @@ def fit(
         watch: called with (member, epoch's figures) after each epoch.
         weights: a file for those members that can start from a pretrained network.
         temperatures: without validation clips, those to use, for unknown and for known voices.
+        leaning: what `fit_leaning` found of the system; None where it isn't to be allowed for.
 
     Raises:
         ValueError: an epoch is to be chosen, and nobody validates.
@@ -179,7 +185,7 @@ def fit(
     scaler = fit_scaler(train.variants[0])
     shapes = input_shapes(system.features)
     names = tuple(name for name in INPUTS if any(name in plan.hears for plan in system.members))
-    summarized = names != ("features",) or system.gate or system.intensity
+    summarized = names != ("features",) or system.gate or system.intensity or leaning is not None
     train_summaries = [summaries(variant, scaler) for variant in train.variants] if summarized else []
     known = known_voices(system, validation, names, scaler, seed) if validation else {}
     runs = [
@@ -193,11 +199,68 @@ def fit(
     members, histories, complete = zip(*_fit_members(runs), strict=True)
     hears = [plan.hears for plan in system.members[: len(members)]]
     heads = fit_heads(system, train, train_summaries, scaler, seed) if summarized else {}
+    elsewhere = None
+    if leaning:
+        farness = fit_farness(train_summaries[0], places_of(train.speakers))
+        elsewhere = allowing_for(leaning, farness, len(system.labels))
     if validation:
-        temperatures = _fit_temperatures(combine(members, hears, shapes, (1.0, 1.0)), known, validation)
-    network = combine(members, hears, shapes, temperatures, heads)
+        plain = combine(members, hears, shapes, (1.0, 1.0), elsewhere=elsewhere)
+        temperatures = _fit_temperatures(plain, known, validation)
+    network = combine(members, hears, shapes, temperatures, heads, elsewhere)
     finished = len(members) == len(runs) and all(complete)
     return Fitted(network, system.features, scaler, temperatures, list(histories), finished)
+
+
+def fit_leaning(
+    system: System,
+    train: Clips,
+    *,
+    epochs: int,
+    seed: int,
+    folder: Path,
+    progress: Callable[[int, int], None] = lambda done, all_: None,
+) -> Leaning | None:
+    """What the networks of a system lean to where they weren't trained: each place is left out in turn.
+
+    Args:
+        system: its networks for unknown voices are trained, and what else it has isn't.
+        train: the clips that it will be trained on.
+        epochs: at most so many for each network.
+        seed: of weights and order.
+        folder: of these runs' checkpoints.
+        progress: called with how many epochs are over, and how many there are.
+
+    Returns:
+        None where the system doesn't allow for it, or too few places train it.
+
+    Raises:
+        KeyboardInterrupt: before all were over; the same call goes on.
+    """
+    places, left_out = places_of(train.speakers), places_to_leave_out(train.speakers)
+    if not system.elsewhere or not left_out:
+        return None
+    members = tuple(member for member in system.members if "voice" not in member.hears)
+    plain = replace(system, members=members, gate=False, intensity=False)
+    known = [train.where(places != place) for place in left_out]
+    ends = sum(member.epochs_for(len(clips.truth), epochs) for clips in known for member in members)
+    over = itertools.count(1)
+    logits = []
+    for place, clips in zip(left_out, known, strict=True):
+        fitted = fit(
+            *(plain, clips, None),
+            epochs=epochs,
+            seed=seed,
+            folder=folder / f"without-{place}",
+            watch=lambda member, epoch: progress(next(over), ends),
+        )
+        if not fitted.complete:
+            raise KeyboardInterrupt
+        heard = fitted.probabilities(train.variants[0][places == place])
+        logits.append(np.log(np.maximum(heard, 1e-7)))
+    scaler = fit_scaler(train.variants[0])
+    far = fit_farness(summaries(train.variants[0], scaler), places).from_others
+    found = [places == place for place in left_out]
+    return leaning_of(logits, [train.truth[which] for which in found], [far[which] for which in found])
 
 
 def _fit_members(runs: Sequence[_Run]) -> Iterator[tuple[keras.Model, list[Epoch], bool]]:
