@@ -166,6 +166,7 @@ def model_card(system: System, measured: Measured, split: Split) -> str:
         right=f"{measured.right:.0%}",
         refused=measured.refused,
         asked=measured.refused + measured.report.clips,
+        elsewhere=_ELSEWHERE if system.elsewhere else "",
         strength=_strength_words(measured.strength),
         data="\n".join(data),
         licence=_licence(system) + (_ENCODER if system.features.encoded else ""),
@@ -229,6 +230,13 @@ and interviews of celebrities in many languages; OpenAI to write down what is sa
 (Whisper), and Daily to hear in 23 of them whether somebody has finished speaking (smart-turn). So the figures above are
 not those of a system trained from scratch."""
 
+_ELSEWHERE = """
+**Elsewhere.** These strangers were recorded where others were who trained it. With another microphone, in another room
+or language it hears worse: docs/benchmark.md says what is left of a corpus that it was trained without. The farther a
+clip is from all places that it knows, the more what its networks lean to elsewhere is taken back, and the less sure it
+is.
+"""
+
 _STRENGTH = """
 **How strongly.** Beside the emotion, unless it is neutral or calm, stands the probability that it was acted strongly
 rather than normally, as if both were as common. AUC is how often a strong clip gets a higher one than a normal clip (by
@@ -260,7 +268,7 @@ called uncertain: {answered} of the clips got a definite answer, and {right} of 
 {asked} clips were refused because no or too little speech was found in them.
 
 ![Reliability](reliability.png)
-{strength}
+{elsewhere}{strength}
 ## Data and licences
 
 | corpus | training clips | licence |
