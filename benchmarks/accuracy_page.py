@@ -25,13 +25,6 @@ PUBLISHED = (
 )
 """UAR of others by the protocol ravdess-8: Luna-Jimenez et al. 2021 and arXiv 2606.03359."""
 
-NOTES: dict[str, str] = {
-    "cnn-bilstm-attention": "it ended by itself after 43 epochs, when it knew its training clips by heart; a fourth "
-    "convolution of 128 filters and dropout before the LSTM were no better after 33 (best on the clips that choose the "
-    "epoch: 73.8 instead of 75.8). 489 clips are tested, so chance alone moves it by 1.9 points.",
-}
-"""What was tried for a system that doesn't reach its claim."""
-
 
 def gather(results: Path) -> None:
     """Takes finished entries from `results` into docs/benchmark.json; one of the same key is replaced."""
@@ -61,7 +54,7 @@ def write() -> None:
 
 def page(entries: Sequence[Entry]) -> str:
     """docs/benchmark.md."""
-    sections = [_HEAD, _side_by_side(entries), _notes(entries)]
+    sections = [_HEAD, _side_by_side(entries)]
     for protocol, title, corpora in (("ravdess-8", _RAVDESS, ()), ("six", _SIX, FOUR), ("loco", _LOCO, FOUR)):
         if rows := _protocol_rows(entries, protocol, corpora):
             sections += [title, rows]
@@ -140,11 +133,6 @@ def how_many(entries: Sequence[Entry], protocol: str) -> str:
     folds, seeds = {entry["fold"] for entry in entries}, {entry["seed"] for entry in entries}
     text = f"{len(folds)} of {len(PROTOCOLS[protocol])} folds"
     return text + (f", {len(seeds)} seeds" if len(seeds) > 1 else "")
-
-
-def _notes(entries: Sequence[Entry]) -> str:
-    missed = [name for name in NOTES if _reached(SYSTEMS[name], chosen(entries, name, "own")).endswith("✗")]
-    return "\n".join(f"- ✗ `{name}`: {NOTES[name]}" for name in missed)
 
 
 def _protocol_rows(entries: Sequence[Entry], protocol: str, corpora: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import accuracy, accuracy_page
-from benchmarks.accuracy_page import NOTES, PAGE, STORE, gather, page, plot, read
+from benchmarks.accuracy_page import PAGE, STORE, gather, page, plot, read
 from benchmarks.protocols import BUNDLE, unheard
 from tests.made_up import fill
 from utils.emotions import DEFAULT_LABELS
@@ -50,7 +50,6 @@ def test_the_figures_that_are_there_are_of_systems_that_are_there() -> None:
     assert {str(found["system"]) for found in read()} <= set(SYSTEMS)
     keys = [accuracy_page._key(found) for found in read()]
     assert keys == sorted(set(keys))
-    assert set(NOTES) <= set(SYSTEMS)
 
 
 def test_claim_own_terms_and_strangers_stand_side_by_side() -> None:
@@ -61,13 +60,6 @@ def test_claim_own_terms_and_strangers_stand_side_by_side() -> None:
     assert row(made, "`lstm`").startswith("| `lstm` | 62 | – | – | – | – | – | – |"), "not measured yet"
     assert "| `functionals-svm` | six, 1 of 5 folds | 51.0 | 50.0 | 51.0 | 52.0 | 53.0 |" in made
     assert "human listeners" in made
-
-
-def test_a_missed_claim_has_its_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accuracy_page, "NOTES", {"cnn": "wider layers didn't help.", "svm": "never shown."})
-    made = page(ENTRIES)
-    assert "- ✗ `cnn`: wider layers didn't help." in made
-    assert "never shown" not in made
 
 
 def test_gathering_adds_and_replaces_and_changes_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

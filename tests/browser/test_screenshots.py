@@ -100,6 +100,10 @@ def recording(visitor):
     expect(visitor.page.get_by_role("button", name="Finish")).to_be_visible()
 
 
+def is_uncertain(visitor):
+    expect(visitor.answer).to_have_attribute("data-emotion", "uncertain")
+
+
 def refused(visitor):
     visitor.page.evaluate(
         "() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError') } }"
@@ -129,7 +133,7 @@ def test_history(take):
 
 
 def test_uncertain(take, tmp_path):
-    take("uncertain", record=False, upload=[sounds.tone(tmp_path / "low.wav", hertz=70, seconds=7)])
+    take("uncertain", record=False, upload=[sounds.tone(tmp_path / "low.wav", hertz=70, seconds=3)], until=is_uncertain)
 
 
 def test_no_speech(take, tmp_path):

@@ -67,3 +67,18 @@ def test_teach_record_why_switch_off_and_delete(visit, own_server, axe, tmp_path
     left = b"".join(path.read_bytes() for path in (tmp_path / "instance").rglob("*") if path.is_file())
     assert b"Annabel" not in left
     assert not list((tmp_path / "instance" / "clips").glob("*.wav"))
+
+
+def test_who_is_not_heard_surely_is_shown_the_way_to_teach_a_voice(visit, own_server, tmp_path):
+    visitor = visit(own_server)
+    way = visitor.answer.get_by_role("link", name="Teach it my voice")
+    visitor.upload(sounds.tone(tmp_path / "high.wav", seconds=3))
+    expect(visitor.answer.get_by_role("heading")).to_be_visible()
+    expect(way).to_be_hidden()
+    visitor.upload(sounds.tone(tmp_path / "low.wav", hertz=70, seconds=3))
+    way.click()
+    expect(visitor.page.get_by_role("button", name="Teach it my voice")).to_be_in_viewport()
+
+    visitor.page.get_by_role("button", name="Learn from my clips").click()
+    expect(visitor.page.get_by_role("switch", name="My clips")).to_be_checked()
+    expect(way).to_be_hidden()  # it knows a voice already
