@@ -126,9 +126,10 @@ def _measure(fold: _Fold, options: argparse.Namespace) -> Iterator[tuple[str, Fi
     if "0" in wanted or knows_voices:
         fitted, seconds = _fit(system, known[0], chosen[0], seed, options.results / fold.name, options)
         bundle = _bundle(system, fitted, test[1], options.results / fold.name / BUNDLE)
-        first = fold.fold == PROTOCOLS[fold.protocol][0]
-        cost = {"parameters": fitted.parameters} | _cost(bundle, test[1]) if first else {}
-        yield "0", _figures(fitted.probabilities(test[0].variants[0]), test, system) | cost | {"seconds": seconds}
+        if "0" in wanted:
+            first = fold.fold == PROTOCOLS[fold.protocol][0]
+            cost = {"parameters": fitted.parameters} | _cost(bundle, test[1]) if first else {}
+            yield "0", _figures(fitted.probabilities(test[0].variants[0]), test, system) | cost | {"seconds": seconds}
     if not set(wanted) - {"0"}:
         return
     if knows_voices:
