@@ -9,6 +9,7 @@ by Dask's client as an executor; it gives the open files of a lost worker to oth
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -120,15 +121,25 @@ def _answers(
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """A process that begins here ignores Ctrl-C from its first moment: only who asked for the work answers to it."""
+    """A process that begins here is deaf to Ctrl-C from its first moment: only who asked for the work answers to it.
+
+    One that comes meanwhile is not lost: it counts when the block is over.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    posix = sys.platform != "win32"
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if posix else []  # which a process inherits
     try:
         yield
     finally:
+        if posix:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _hand_over(done: "SimpleQueue[tuple[str, Future[Entry]]]", file: str, future: "Future[Entry]") -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -245,3 +246,19 @@ def test_without_dask_it_says_what_to_install(task, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(WorkersError, match=r"pip install \"dask\[distributed\]\""):
         list(by_cluster(task, ["a.wav"], "tcp://127.0.0.1:8786"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to whoever has the terminal")
+def test_ctrl_c_while_a_file_is_handed_out_is_not_lost_and_new_processes_are_deaf_to_it(named, monkeypatch):
+    submit, said = ProcessPoolExecutor.submit, []
+
+    def pressed(pool, *work):
+        os.kill(os.getpid(), signal.SIGINT)
+        press = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('goes on')"
+        said.append(subprocess.run([sys.executable, "-c", press], capture_output=True, text=True).stdout)
+        return submit(pool, *work)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        list(by_processes(TASK, ["a", "b"], 1))
+    assert said == ["goes on\n"]
