@@ -109,7 +109,8 @@ def _squares(scaled: keras.KerasTensor, means: Floats) -> keras.KerasTensor:
     layer = keras.layers.Dense(len(means))
     products = layer(near)
     layer.set_weights([-2 * means.T / size, (means**2).mean(axis=1)])
-    return products + keras.ops.mean(keras.ops.square(near), axis=1, keepdims=True)
+    squares = products + keras.ops.mean(keras.ops.square(near), axis=1, keepdims=True)
+    return keras.ops.maximum(squares, 1e-6)  # rounding would make a mean's own less than nothing
 
 
 def allowing_for(leaning: Leaning, farness: Farness, labels: int) -> keras.Model:
