@@ -40,9 +40,9 @@ def places_of(speakers: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_]:
     return np.where(counts[which] >= LEAST_CLIPS, names[which], "")
 
 
-def places_to_leave_out(speakers: Sequence[str] | NDArray[np.str_]) -> list[str]:
-    """The places, each of which can be left out in turn; none where there are fewer than `LEAST_PLACES`."""
-    names = sorted(set(places_of(speakers).tolist()) - {""})
+def places_to_leave_out(places: NDArray[np.str_]) -> list[str]:
+    """Of clips' places those that can be left out in turn; none where there are fewer than `LEAST_PLACES`."""
+    names = sorted(set(places.tolist()) - {""})
     return names if len(names) >= LEAST_PLACES else []
 
 
@@ -52,7 +52,7 @@ def leaning_of(logits: Sequence[Floats], truth: Sequence[NDArray[np.intp]], farn
     Args:
         logits: of each place's clips by networks that never heard it, (clips, labels).
         truth: the positions of the clips' labels, (clips,).
-        farness: how far each clip is from the other places, 0 to 1, (clips,): `far_from` says it.
+        farness: how far each clip is from the other places, 0 to 1, (clips,), as `Farness.from_others` says it.
     """
     balanced = [compute_sample_weight("balanced", each) / len(each) for each in truth]
     means = np.mean([weights @ each for weights, each in zip(balanced, logits, strict=True)], axis=0)

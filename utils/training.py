@@ -199,16 +199,21 @@ def fit(
     members, histories, complete = zip(*_fit_members(runs), strict=True)
     hears = [plan.hears for plan in system.members[: len(members)]]
     heads = fit_heads(system, train, train_summaries, scaler, seed) if summarized else {}
-    elsewhere = None
-    if leaning:
-        farness = fit_farness(train_summaries[0], places_of(train.speakers))
-        elsewhere = allowing_for(leaning, farness, len(system.labels))
+    elsewhere = _elsewhere(system, train, train_summaries, leaning) if leaning else None
     if validation:
         plain = combine(members, hears, shapes, (1.0, 1.0), elsewhere=elsewhere)
         temperatures = _fit_temperatures(plain, known, validation)
     network = combine(members, hears, shapes, temperatures, heads, elsewhere)
     finished = len(members) == len(runs) and all(complete)
     return Fitted(network, system.features, scaler, temperatures, list(histories), finished)
+
+
+def _elsewhere(
+    system: System, train: Clips, train_summaries: list[NDArray[np.float32]], leaning: Leaning
+) -> keras.Model:
+    """What becomes of clips' logits by how far they are from the training clips' places: summary, logits -> logits."""
+    farness = fit_farness(train_summaries[0], places_of(train.speakers))
+    return allowing_for(leaning, farness, len(system.labels))
 
 
 def fit_leaning(
@@ -236,7 +241,8 @@ def fit_leaning(
     Raises:
         KeyboardInterrupt: before all were over; the same call goes on.
     """
-    places, left_out = places_of(train.speakers), places_to_leave_out(train.speakers)
+    places = places_of(train.speakers)
+    left_out = places_to_leave_out(places)
     if not system.elsewhere or not left_out:
         return None
     members = tuple(member for member in system.members if "voice" not in member.hears)
