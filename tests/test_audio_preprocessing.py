@@ -163,7 +163,7 @@ def test_looking_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     samples = speak(6, seed=3)
     whole = find_voice(samples)
     monkeypatch.setattr("utils.audio_preprocessing._BLOCK_FRAMES", 50)
-    assert (find_voice(samples).voiced == whole.voiced).mean() > 0.99  # the last digits may differ
+    assert (find_voice(samples).voiced == whole.voiced).all()
 
 
 @pytest.mark.slow

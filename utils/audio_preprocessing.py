@@ -1,10 +1,12 @@
 """From samples to the 3 s that are judged: frames, pitch, where the voice is, and the fit to one clip.
 
-Samples are float32, mono, 16 kHz, in [-1, 1], 1-D. A recording of any length is looked at in blocks, so memory does
-not grow with the square of anything.
+Samples are float32, mono, 16 kHz, in [-1, 1], 1-D. A recording of any length is looked at in blocks that a core's cache
+holds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,24 +25,29 @@ QUIETEST_VOICE = -75.0  # dB below full scale; RAVDESS calm clips come down to -
 STILL_PITCH = 0.0015  # octaves a frame: tones stay below, 999 of 1,000 voiced frames in four corpora above
 PERIODIC = 0.4  # of 1, with the spectrum flattened below 1 kHz: brown noise stays below
 
-_BLOCK_FRAMES = 4096  # 71 s of frames at a time, 17 MB of spectra
-_HANN: Samples = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+_BLOCK_FRAMES = 256  # at a time: as many spectra as a core's cache holds
 _SHORT_LAG = int(SAMPLE_RATE / MAX_PITCH)  # 32 samples
 _LONG_LAG = int(SAMPLE_RATE / MIN_PITCH)  # 266 samples
 _FREQUENCIES: Samples = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE).astype(np.float32)
-_RUMBLE = _FREQUENCIES < MIN_PITCH - SAMPLE_RATE / N_FFT  # below any voice
-_HARMONICS = _FREQUENCIES > 300  # where every voice sounds, too, and a low hum doesn't
+_RUMBLE = int(np.searchsorted(_FREQUENCIES, MIN_PITCH - SAMPLE_RATE / N_FFT))  # bins below any voice
+_HUM = int(np.searchsorted(_FREQUENCIES, 300, side="right"))  # bins of a low hum; every voice sounds above them, too
 _DIFFERENCE: Samples = np.maximum(4 * np.sin(np.pi * _FREQUENCIES / SAMPLE_RATE) ** 2, 1e-9).astype(np.float32)
 _FLATTEN: Samples = np.minimum(_FREQUENCIES / 1000, 1) ** 2  # makes brown noise white where pitch is looked for
 
 
+@cache
+def _hann(window: int) -> Samples:
+    return np.hanning(window + 1)[:-1].astype(np.float32)
+
+
 def _window_autocorrelation() -> Samples:
-    spectrum = np.abs(np.fft.rfft(_HANN, N_FFT)) ** 2
+    spectrum = np.abs(np.fft.rfft(_hann(WINDOW), N_FFT)) ** 2
     correlation = np.fft.irfft(spectrum)[: _LONG_LAG + 2]
     return (correlation / correlation[0]).astype(np.float32)
 
 
 _WINDOW_AUTOCORRELATION = _window_autocorrelation()
+_SLOPE: Samples = (0.0003 * np.arange(_LONG_LAG - _SHORT_LAG + 1)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -66,10 +73,20 @@ def power_spectra(samples: Samples, *, hop: int = FRAME_HOP) -> Samples:
     return spectra(np.concatenate([margin, samples, margin]), hop)
 
 
-def spectra(padded: Samples, hop: int = FRAME_HOP) -> Samples:
-    """As `power_spectra`, of a stretch whose frames all lie within: the first begins with it; float32 (frames, 513)."""
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop]
-    spectrum = np.fft.rfft(windows * _HANN, N_FFT)
+def spectra(padded: Samples, hop: int = FRAME_HOP, window: int = WINDOW, size: int = N_FFT) -> Samples:
+    """As `power_spectra`, of a stretch whose frames all lie within: the first begins with it.
+
+    Args:
+        padded: the samples that the frames see.
+        hop: samples from a frame to the next.
+        window: samples that a frame sees.
+        size: of the transform, zeros behind the window.
+
+    Returns:
+        float32 (frames, 1 + size // 2).
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
+    spectrum = np.fft.rfft(windows * _hann(window), size)
     return (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
 
 
@@ -89,11 +106,10 @@ def pitch(power: Samples) -> tuple[Samples, Samples]:
     correlation = np.fft.irfft(power.astype(np.complex64))[:, : _LONG_LAG + 2]
     energy = np.maximum(correlation[:, :1], 1e-10)
     correlation = correlation / energy / _WINDOW_AUTOCORRELATION
-    lags = np.arange(_SHORT_LAG, _LONG_LAG + 1)
     # A longer period fits as well as the true one: prefer the short lag by a small, steady slope.
-    candidates = correlation[:, lags] - 0.0003 * (lags - _SHORT_LAG)
+    candidates = correlation[:, _SHORT_LAG : _LONG_LAG + 1] - _SLOPE
     inner = (candidates[:, 1:-1] >= candidates[:, :-2]) & (candidates[:, 1:-1] >= candidates[:, 2:])
-    peaks = np.where(inner, candidates[:, 1:-1], -1.0)
+    peaks = np.where(inner, candidates[:, 1:-1], np.float32(-1))
     best = peaks.argmax(axis=1) + 1 + _SHORT_LAG
     rows = np.arange(len(power))
     before, at, after = (correlation[rows, best + step] for step in (-1, 0, 1))
@@ -106,7 +122,7 @@ def pitch(power: Samples) -> tuple[Samples, Samples]:
 
 def level(power: Samples) -> Samples:
     """Level of each frame in dB below a full-scale sine, never under -100; float32 (frames,)."""
-    full_scale = N_FFT / 4 * float((_HANN**2).sum())  # Parseval: what a sine of amplitude 1 puts into a frame
+    full_scale = N_FFT / 4 * float((_hann(WINDOW) ** 2).sum())  # Parseval: what a sine of amplitude 1 puts into a frame
     return (10 * np.log10(np.maximum(power.sum(axis=1) / full_scale, 1e-10))).astype(np.float32)
 
 
@@ -117,15 +133,22 @@ def find_voice(samples: Samples) -> Voice:
     harmonics, and its pitch is alive: a tone's stands still, a voice's never does. Silence, white, pink and brown
     noise, hum and beeps have (nearly) no such frames.
     """
+    voiced = voiced_frames(framewise(samples, voice_cues))
+    return Voice(voiced, float(voiced.sum()) * FRAME_HOP / SAMPLE_RATE)
+
+
+def framewise(samples: Samples, what: Callable[[Samples], Samples]) -> Samples:
+    """What `what` says of the frames centred on every `FRAME_HOP`-th sample, which see zeros beyond both ends.
+
+    Args:
+        samples: a recording of any length.
+        what: says it of some frames that lie side by side, (frames, ...), from the samples that they see.
+    """
     count = 1 + len(samples) // FRAME_HOP
-    cues = np.empty((count, 4), dtype=np.float32)
     margin = np.zeros(WINDOW // 2, dtype=np.float32)
     padded = np.concatenate([margin, samples, margin])
-    for first in range(0, count, _BLOCK_FRAMES):
-        last = min(first + _BLOCK_FRAMES, count) - 1
-        cues[first : last + 1] = voice_cues(padded[first * FRAME_HOP : last * FRAME_HOP + WINDOW])
-    voiced = voiced_frames(cues)
-    return Voice(voiced, float(voiced.sum()) * FRAME_HOP / SAMPLE_RATE)
+    blocks = [(first, min(first + _BLOCK_FRAMES, count) - 1) for first in range(0, count, _BLOCK_FRAMES)]
+    return np.concatenate([what(padded[first * FRAME_HOP : last * FRAME_HOP + WINDOW]) for first, last in blocks])
 
 
 def voice_cues(padded: Samples, hop: int = FRAME_HOP) -> Samples:
@@ -139,7 +162,7 @@ def voice_cues(padded: Samples, hop: int = FRAME_HOP) -> Samples:
         float32 (frames, 4): level in dB, pitch in octaves above 1 Hz, periodicity, and 1 where there are harmonics.
     """
     power = _without_rumble(padded, hop)
-    harmonic = power[:, _HARMONICS].sum(axis=1) > 1e-4 * power.sum(axis=1)
+    harmonic = power[:, _HUM:].sum(axis=1) > 1e-4 * power.sum(axis=1)
     frequency, periodicity = pitch(power * _FLATTEN)
     return np.stack([level(power), np.log2(frequency), periodicity, harmonic], axis=1, dtype=np.float32)
 
@@ -158,7 +181,7 @@ def voiced_frames(cues: Samples) -> NDArray[np.bool_]:
 def _without_rumble(padded: Samples, hop: int) -> Samples:
     """Power spectra in which what sounds below any voice hasn't leaked upwards: taken of the samples' differences."""
     power = spectra(np.diff(padded, prepend=padded[:1]), hop) / _DIFFERENCE
-    power[:, _RUMBLE] = 0
+    power[:, :_RUMBLE] = 0
     return power
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from utils.audio_preprocessing import CLIP_SAMPLES
+from utils.audio_preprocessing import CLIP_SAMPLES, spectra
 from utils.decoding import Samples
 from utils.errors import BundleError, marked
 
@@ -27,7 +27,6 @@ ENCODING = 2 * sum(UNITS)
 
 WINDOW, HOP = 400, 160  # samples: 25 and 10 ms, as both learnt them
 FRAMES = CLIP_SAMPLES // HOP
-_HANN: Samples = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
 _LEAST_LEVEL = 10 ** (-30 / 20)  # of the root mean square: quieter clips were made as loud as this
 _LOST = marked("The voice encoder, utils/encoder.onnx, is missing or was changed: restore it from the repository.")
 _SILENCE = 1e-4  # of the loudest frame's power: before the first louder one, and behind the last, nothing is heard
@@ -59,9 +58,7 @@ def _power(clip: Samples) -> Samples:
     """
     level = np.sqrt(np.mean(np.square(clip))) + 1e-9
     padded = np.pad(clip * np.float32(max(1.0, _LEAST_LEVEL / level)), WINDOW // 2)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[:CLIP_SAMPLES:HOP]
-    spectrum = np.fft.rfft(windows * _HANN)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
+    power = spectra(padded, HOP, WINDOW, WINDOW)[:FRAMES]
     energy = power.sum(axis=1)
     loud = np.flatnonzero(energy >= _SILENCE * energy.max())
     count = (loud[-1] - loud[0] + 2) // 2 * 2

@@ -6,7 +6,7 @@ shared; the frames at a window's edges, which see zeros beyond them, are compute
 depends on a whole clip (its loudest moment, its threshold for voice) is applied to each window's frames.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from utils.audio_preprocessing import (
     WINDOW,
     find_voice,
     fit_clip,
+    framewise,
     spectra,
     voice_cues,
     voiced_frames,
@@ -44,7 +45,6 @@ HEARD_AROUND = 1.0  # seconds around a segment's middle in which somebody must s
 BLOCK_SECONDS = 60.0  # of the recording at a time: 100 MB, and 6 s in 60 computed twice
 
 _AROUND = 2 * CLIP_SAMPLES  # in which pauses are looked for: 3 s before a segment's middle, 3 s behind it
-_FRAMES_AT_A_TIME = 256  # as many spectra as a core's cache holds
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def listen(stretch: Stretch, settings: FeatureSettings) -> tuple[list[Window], N
     Returns:
         Windows (segments,), and features of the windows with voice, as `extract_features` gives them.
     """
-    cues = _framewise(stretch.samples, voice_cues)
+    cues = framewise(stretch.samples, voice_cues)
     cuts, spoken = _cuts(stretch, cues)
     shared = len(stretch.samples) >= CLIP_SAMPLES and settings.kind in {"default", "encoding"}
     voices, features = _together(stretch.samples, cues, cuts, settings) if shared else _each(stretch, cuts, settings)
@@ -152,17 +152,6 @@ def listen(stretch: Stretch, settings: FeatureSettings) -> tuple[list[Window], N
         for (start, end), (first, last), amount, heard in zip(stretch.bounds, cuts, seconds, spoken, strict=True)
     ]
     return windows, features
-
-
-def _framewise(samples: Samples, what: Callable[[Samples], Samples]) -> Samples:
-    """What `what` says of all frames that are centred in the samples, some at a time."""
-    padded = np.pad(samples, WINDOW // 2)
-    return np.concatenate(
-        [
-            what(padded[first * FRAME_HOP : (first + _FRAMES_AT_A_TIME - 1) * FRAME_HOP + WINDOW])
-            for first in range(0, 1 + len(samples) // FRAME_HOP, _FRAMES_AT_A_TIME)
-        ]
-    )
 
 
 def _cuts(stretch: Stretch, cues: Samples) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
@@ -234,15 +223,15 @@ def _together(
     if settings.encoded:
         return voices, encode(np.stack(clips))
     edge_frames = frame_features(spectra(seen, WINDOW), settings).reshape(*edges.shape, -1)
-    frames = _framewise(samples, lambda piece: frame_features(spectra(piece), settings))
+    frames = framewise(samples, lambda piece: frame_features(spectra(piece), settings))
     silence = frame_features(np.zeros((1, 1 + N_FFT // 2), dtype=np.float32), settings)
-    framewise = np.tile(silence, (len(spoken), CLIP_FRAMES, 1))
-    for clip, number in zip(framewise, spoken, strict=True):
+    stacked = np.tile(silence, (len(spoken), CLIP_FRAMES, 1))
+    for clip, number in zip(stacked, spoken, strict=True):
         [margin] = margins[number]
         clip[margin : CLIP_FRAMES - margin] = frames[_shared(cuts[number, 0], margin)]
         clip[edges[number]] = edge_frames[number]
     crossings = [zero_crossings(clip, settings) for clip in clips]
-    return voices, clip_features(framewise, np.stack(crossings), settings)
+    return voices, clip_features(stacked, np.stack(crossings), settings)
 
 
 def _shared(first: int, margin: int) -> slice:
