@@ -116,9 +116,13 @@ def test_near_clips_keep_their_logits_and_far_ones_are_taken_as_elsewhere() -> N
     leaning, logits = Leaning(np.array([1.0, -1.0]), 2.0), np.array([[3.0, 5.0]], np.float32)
     expected = {0.0: [3, 5], 1.0: [2, 2], 0.5: [2.5, 3.5]}
     for value, wanted in expected.items():
-        network = allowing_for(leaning, farness_is(value), 2)
+        network = allowing_for(leaning, farness_is(value), 2, 1.0)
         found = keras.ops.convert_to_numpy(network([np.ones((1, 3), np.float32), logits]))
         assert found[0] == pytest.approx(wanted)
+    for temperature in (0.5, 3.0):  # what is far is as sure, whatever near clips are divided by
+        network = allowing_for(leaning, farness_is(1.0), 2, temperature)
+        found = keras.ops.convert_to_numpy(network([np.ones((1, 3), np.float32), logits]))
+        assert found[0] / temperature == pytest.approx([2, 2])
 
 
 def test_people_elsewhere_are_heard_better_and_less_surely(tmp_path: Path) -> None:
@@ -147,6 +151,24 @@ def test_people_elsewhere_are_heard_better_and_less_surely(tmp_path: Path) -> No
     before, after = (unweighted_average_recall(test.truth, each.argmax(axis=1)) for each in (plain, allowed))
     assert after > before + 0.05
     assert allowed.max(axis=1).mean() < plain.max(axis=1).mean()
+
+
+def test_strangers_calibrate_what_is_near_and_nothing_that_is_far(tmp_path: Path) -> None:
+    from utils import training
+
+    everywhere = made_up(5)
+    last, stranger = np.char.startswith(everywhere.speakers, "corpus4 "), np.char.endswith(everywhere.speakers, "-9")
+    train, near, far = (everywhere.where(which) for which in (~last & ~stranger, ~last & stranger, last))
+    how: dict[str, Any] = {"epochs": 9, "seed": 0, "folder": tmp_path}
+    how["leaning"] = training.fit_leaning(a_system(), train, **how)
+    plain, calibrated = (training.fit(a_system(), train, validation, **how) for validation in (None, near))
+    assert calibrated.temperature < 0.7  # a few epochs make nobody sure
+
+    def sure(fitted: Any, clips: Clips) -> float:
+        return float(fitted.probabilities(clips.variants[0]).max(axis=1).mean())
+
+    assert sure(calibrated, near) > sure(plain, near) + 0.1
+    assert sure(calibrated, far) == pytest.approx(sure(plain, far), abs=0.05)
 
 
 def test_networks_that_were_stopped_go_on(tmp_path: Path) -> None:

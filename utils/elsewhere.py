@@ -113,10 +113,13 @@ def _squares(scaled: keras.KerasTensor, means: Floats) -> keras.KerasTensor:
     return keras.ops.maximum(squares, 1e-6)  # rounding would make a mean's own less than nothing
 
 
-def allowing_for(leaning: Leaning, farness: Farness, labels: int) -> keras.Model:
-    """Normalized summary, logits (batch, labels) -> logits: the farther a clip, the more as `leaning` has it."""
+def allowing_for(leaning: Leaning, farness: Farness, labels: int, temperature: float) -> keras.Model:
+    """Normalized summary, logits (batch, labels) -> logits: the farther a clip, the more as `leaning` has it.
+
+    `temperature` is what they will be divided by, which is that of clips that are near.
+    """
     summary = keras.layers.Input(farness.network.input_shape[1:])
     logits = keras.layers.Input((labels,))
-    offsets = (leaning.offsets / leaning.temperature).tolist()
-    there = keras.layers.Rescaling(1 / leaning.temperature, offsets)(logits)
+    scale = temperature / leaning.temperature
+    there = keras.layers.Rescaling(scale, (scale * leaning.offsets).tolist())(logits)
     return keras.Model([summary, logits], logits + farness.network(summary) * (there - logits))

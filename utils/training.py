@@ -8,7 +8,7 @@ import json
 import logging
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +33,9 @@ from utils.systems import Member, System
 
 BEST = "best.weights.h5"
 HISTORY = "history.json"
+_ROUNDS = (
+    3  # in which the temperature settles: clips that are a little far need another one, by how far it is from theirs
+)
 Epoch = dict[str, float]
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns where several networks are asked one after another
 
@@ -199,21 +202,18 @@ def fit(
     members, histories, complete = zip(*_fit_members(runs), strict=True)
     hears = [plan.hears for plan in system.members[: len(members)]]
     heads = fit_heads(system, train, train_summaries, scaler, seed) if summarized else {}
-    elsewhere = _elsewhere(system, train, train_summaries, leaning) if leaning else None
+    farness = fit_farness(train_summaries[0], places_of(train.speakers)) if leaning else None
+
+    def combined(near: float, temperatures: tuple[float, float], heads: Mapping[str, keras.Model]) -> keras.Model:
+        elsewhere = allowing_for(leaning, farness, len(system.labels), near) if leaning and farness else None
+        return combine(members, hears, shapes, temperatures, heads, elsewhere)
+
     if validation:
-        plain = combine(members, hears, shapes, (1.0, 1.0), elsewhere=elsewhere)
-        temperatures = _fit_temperatures(plain, known, validation)
-    network = combine(members, hears, shapes, temperatures, heads, elsewhere)
+        for _ in range(_ROUNDS if leaning else 1):
+            temperatures = _fit_temperatures(combined(temperatures[0], (1.0, 1.0), {}), known, validation)
+    network = combined(temperatures[0], temperatures, heads)
     finished = len(members) == len(runs) and all(complete)
     return Fitted(network, system.features, scaler, temperatures, list(histories), finished)
-
-
-def _elsewhere(
-    system: System, train: Clips, train_summaries: list[NDArray[np.float32]], leaning: Leaning
-) -> keras.Model:
-    """What becomes of clips' logits by how far they are from the training clips' places: summary, logits -> logits."""
-    farness = fit_farness(train_summaries[0], places_of(train.speakers))
-    return allowing_for(leaning, farness, len(system.labels))
 
 
 def fit_leaning(
