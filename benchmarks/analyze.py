@@ -141,8 +141,8 @@ def _lines(ways: list[Way], files: int, rounds: int, kills: int, good: bool) -> 
     """The table and its sentences, in Markdown."""
     one = statistics.median(ways[0].seconds)
     lines = [
-        f"By `python benchmarks/analyze.py --write`: {files:,} files, {os.cpu_count()} cores that others used at the "
-        f"same time (load {os.getloadavg()[2]:.0f}), Python {sys.version.split()[0]}, {rounds} rounds, medians. "
+        f"By `python benchmarks/analyze.py --write`: {files:,} files, {os.cpu_count()} cores, Python "
+        f"{sys.version.split()[0]}, {f'medians of {rounds} rounds' if rounds > 1 else 'each way once'}. "
         "The start of the program and of its processes is in the times.",
         "",
         "| | clips a second | beside 1 process | CPU time a clip |",
