@@ -34,7 +34,7 @@ const ranked = (probabilities) => Object.entries(probabilities).sort((a, b) => b
 /** The two likeliest: ["sad", "neutral"]. */
 export const likeliest = (clip) => ranked(clip.probabilities).slice(0, 2).map(emotionName);
 
-/** "Happy", or for a clip that no emotion stands out of "Not sure: perhaps sad or neutral". */
+/** "Happy", or, where none is likely enough, "Not sure: perhaps sad or neutral". */
 export function title(clip) {
   if (clip.status !== "uncertain") return capital(emotionName(clip.emotion));
   const [first, second] = likeliest(clip);
@@ -46,7 +46,7 @@ export const name = (clip) => (clip.correction ? capital(emotionName(clip.correc
 
 /** "Fairly sure · 72%" */
 export function sureness(clip, certainty) {
-  if (clip.status === "uncertain") return t("No emotion stands out: {share} at most", { share: percent(clip.confidence) });
+  if (clip.status === "uncertain") return t("No emotion is likely enough: {share} at most", { share: percent(clip.confidence) });
   return `${capital(certain(clip.confidence, certainty))} · ${percent(clip.confidence)}`;
 }
 

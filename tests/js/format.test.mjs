@@ -18,7 +18,7 @@ test("confidence is said in words and as a number", () => {
     assert.equal(certain(p, CERTAINTY), words);
   }
   assert.equal(sureness(clip("1"), CERTAINTY), "Fairly sure · 72%");
-  assert.equal(sureness(unsure, CERTAINTY), "No emotion stands out: 40% at most");
+  assert.equal(sureness(unsure, CERTAINTY), "No emotion is likely enough: 40% at most");
   assert.equal(spoken(clip("1"), CERTAINTY), "Happy, fairly sure: 72%.");
   assert.equal(spoken(unsure, CERTAINTY), "Not sure: perhaps sad or neutral.");
   assert.deepEqual([share(clip("1")), share(unsure)], ["72%", ""], "no figure that reads like certainty");
