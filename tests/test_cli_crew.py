@@ -1,5 +1,6 @@
 """Who judges: real processes, and a real cluster of worker processes of which one is killed in the middle."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -230,6 +231,10 @@ def test_no_scheduler_is_a_sentence(task, address, monkeypatch):
     monkeypatch.setattr("utils.cluster.CONNECT_SECONDS", 0.5)
     with pytest.raises(WorkersError, match="There is no Dask scheduler at"):
         list(by_cluster(task, ["a.wav"], address))
+    from distributed import Client
+
+    open_clients = [one for one in gc.get_objects() if type(one) is Client and one.status != "closed"]
+    assert not open_clients  # garbage collection would close them, at a bad moment while another client begins
 
 
 @pytest.mark.filterwarnings("ignore")

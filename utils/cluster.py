@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from utils.errors import WorkersError
@@ -37,9 +37,13 @@ def cluster(address: str) -> Iterator[Any]:
 
     for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of what they say is an error here
+    client: Any = Client.__new__(Client)
     try:
-        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        client.__init__(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
+        # Now: garbage collection might do it while another client holds the lock that it waits for.
+        with suppress(OSError, TimeoutError):
+            client.close()
         raise WorkersError(f"There is no Dask scheduler at {address}: start one, or correct the address.") from error
     try:
         with client:
