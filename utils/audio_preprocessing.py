@@ -69,8 +69,7 @@ def power_spectra(samples: Samples, *, hop: int = FRAME_HOP) -> Samples:
     Returns:
         float32 (1 + len(samples) // hop, 513), power per frame and frequency bin.
     """
-    margin = np.zeros(WINDOW // 2, dtype=np.float32)
-    return spectra(np.concatenate([margin, samples, margin]), hop)
+    return spectra(np.pad(samples, WINDOW // 2), hop)
 
 
 def spectra(padded: Samples, hop: int = FRAME_HOP, window: int = WINDOW, size: int = N_FFT) -> Samples:
@@ -145,8 +144,7 @@ def framewise(samples: Samples, what: Callable[[Samples], Samples]) -> Samples:
         what: says it of some frames that lie side by side, (frames, ...), from the samples that they see.
     """
     count = 1 + len(samples) // FRAME_HOP
-    margin = np.zeros(WINDOW // 2, dtype=np.float32)
-    padded = np.concatenate([margin, samples, margin])
+    padded = np.pad(samples, WINDOW // 2)
     blocks = [(first, min(first + _BLOCK_FRAMES, count) - 1) for first in range(0, count, _BLOCK_FRAMES)]
     return np.concatenate([what(padded[first * FRAME_HOP : last * FRAME_HOP + WINDOW]) for first, last in blocks])
 

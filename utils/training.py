@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from utils.batches import Batches, fit_scaler, input_scales, input_shapes, known_voices, summaries, unknown_voices
 from utils.dataset_loader import Clips
-from utils.elsewhere import Leaning, allowing_for, fit_farness, leaning_of, places_of, places_to_leave_out
+from utils.elsewhere import Farness, Leaning, allowing_for, fit_farness, leaning_of, places_of, places_to_leave_out
 from utils.evaluation import fit_temperature, unweighted_average_recall
 from utils.features import FeatureSettings
 from utils.model_bundle import KERAS, ONNX, SCALER
@@ -33,9 +33,7 @@ from utils.systems import Member, System
 
 BEST = "best.weights.h5"
 HISTORY = "history.json"
-_ROUNDS = (
-    3  # in which the temperature settles: clips that are a little far need another one, by how far it is from theirs
-)
+_ROUNDS = 3  # of fitting a temperature until it settles: what is made of clips that are a little far depends on it
 Epoch = dict[str, float]
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns where several networks are asked one after another
 
@@ -186,7 +184,6 @@ def fit(
     if system.chooses_epochs and not validation:
         raise ValueError(f"{system.name} chooses its epochs by validation clips")
     scaler = fit_scaler(train.variants[0])
-    shapes = input_shapes(system.features)
     names = tuple(name for name in INPUTS if any(name in plan.hears for plan in system.members))
     summarized = names != ("features",) or system.gate or system.intensity or leaning is not None
     train_summaries = [summaries(variant, scaler) for variant in train.variants] if summarized else []
@@ -200,20 +197,41 @@ def fit(
         for member, plan in enumerate(system.members)
     ]
     members, histories, complete = zip(*_fit_members(runs), strict=True)
-    hears = [plan.hears for plan in system.members[: len(members)]]
     heads = fit_heads(system, train, train_summaries, scaler, seed) if summarized else {}
     farness = fit_farness(train_summaries[0], places_of(train.speakers)) if leaning else None
-
-    def combined(near: float, temperatures: tuple[float, float], heads: Mapping[str, keras.Model]) -> keras.Model:
-        elsewhere = allowing_for(leaning, farness, len(system.labels), near) if leaning and farness else None
-        return combine(members, hears, shapes, temperatures, heads, elsewhere)
-
+    trained = _Trained(system, members, leaning, farness)
     if validation:
-        for _ in range(_ROUNDS if leaning else 1):
-            temperatures = _fit_temperatures(combined(temperatures[0], (1.0, 1.0), {}), known, validation)
-    network = combined(temperatures[0], temperatures, heads)
+        temperatures = trained.fit_temperatures(known, validation)
+    network = trained.network(temperatures, temperatures[0], heads)
     finished = len(members) == len(runs) and all(complete)
     return Fitted(network, system.features, scaler, temperatures, list(histories), finished)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """Those of a system's members that are trained, and what is allowed for where clips are far."""
+
+    system: System
+    members: Sequence[keras.Model]
+    leaning: Leaning | None
+    farness: Farness | None
+
+    def network(
+        self, temperatures: tuple[float, float], near: float, heads: Mapping[str, keras.Model] | None = None
+    ) -> keras.Model:
+        """All in one. `near` is the temperature for unknown voices, also where it is yet to be divided by."""
+        hears = [plan.hears for plan in self.system.members[: len(self.members)]]
+        elsewhere = None
+        if self.leaning and self.farness:
+            elsewhere = allowing_for(self.leaning, self.farness, len(self.system.labels), near)
+        return combine(self.members, hears, input_shapes(self.system.features), temperatures, heads, elsewhere)
+
+    def fit_temperatures(self, known: dict[str, NDArray[np.float32]], validation: Clips) -> tuple[float, float]:
+        """By the validation clips, whose inputs with known voices are `known`."""
+        temperatures = (1.0, 1.0)
+        for _ in range(_ROUNDS if self.leaning else 1):
+            temperatures = _fit_temperatures(self.network((1.0, 1.0), temperatures[0]), known, validation)
+        return temperatures
 
 
 def fit_leaning(
